@@ -1,0 +1,1 @@
+//! Role: audit logs in, spans out.

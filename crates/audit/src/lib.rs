@@ -1,0 +1,1 @@
+//! audit.k8s.io events and the forms they are delivered in.

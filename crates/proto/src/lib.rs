@@ -1,0 +1,1 @@
+//! The gRPC interfaces Kausal speaks, generated from its own .proto files.

@@ -1,0 +1,1 @@
+//! What every process needs: clock, telemetry, admin server, TLS, shutdown.

@@ -1,0 +1,1 @@
+//! The span store: one trait, embedded implementation.

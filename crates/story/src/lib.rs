@@ -1,0 +1,1 @@
+//! From stored facts to what is told: merge, states, effects, views, text.

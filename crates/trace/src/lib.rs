@@ -1,0 +1,19 @@
+//! Ids, windows, the span model and its OTLP encoding.
+//!
+//! Promise: the same fact gives the same ids and the same bytes, anywhere and at any time.
+//! Never here: IO, clocks, configuration. The layouts below are the format of stored data;
+//! golden vectors in `tests/golden.rs` hold them.
+
+pub mod attribute;
+pub mod batch;
+pub mod id;
+pub mod span;
+pub mod time;
+pub mod window;
+mod wire;
+
+pub use batch::{NewSpan, SpanBatch, SpanRecord, SpanWriter};
+pub use id::{FactKind, IdParts, KeyHash, SpanId, TraceId, ViewId};
+pub use span::{SpanError, SpanRef, Value};
+pub use time::UnixNanos;
+pub use window::{Day, Window};

@@ -1,0 +1,3 @@
+//! The `kausal` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Role: reading; views, gRPC and HTTP doors.
