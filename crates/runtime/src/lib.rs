@@ -1,1 +1,14 @@
-//! What every process needs: clock, telemetry, admin server, TLS, shutdown.
+//! What every process needs: clock, telemetry, admin server, TLS, serving and shutdown.
+//!
+//! Promise: the wall clock, the process environment and sockets are touched here and in adapters
+//! built on this crate; what decides takes the time as an argument.
+
+pub mod admin;
+pub mod clock;
+pub mod readiness;
+pub mod serve;
+pub mod telemetry;
+pub mod tls;
+
+pub use prometheus_client;
+pub use tokio_util::sync::CancellationToken;

@@ -1,0 +1,59 @@
+//! Logs of the process itself, to standard error.
+
+use serde::{Deserialize, Serialize};
+use tracing_subscriber::EnvFilter;
+
+/// How the process logs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    /// `error`, `warn`, `info`, `debug`, `trace`, or directives such as `info,kausal_store=debug`.
+    pub level: String,
+    /// Form of a line.
+    pub format: LogFormat,
+}
+
+/// Form of a log line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line, for collectors.
+    Json,
+}
+
+/// Why logging cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The level is neither a level nor a list of directives.
+    #[error(
+        "log.level {level:?} is not a level (error, warn, info, debug, trace) nor directives such as info,kausal_store=debug"
+    )]
+    Level {
+        /// What was given.
+        level: String,
+    },
+    /// Something has set up logging already.
+    #[error("logging is set up already")]
+    Twice,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { level: "info".to_owned(), format: LogFormat::Text }
+    }
+}
+
+/// Starts logging; call once, first.
+pub fn init(config: &LogConfig) -> Result<(), LogError> {
+    let filter = EnvFilter::try_new(&config.level)
+        .map_err(|_| LogError::Level { level: config.level.clone() })?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = match config.format {
+        LogFormat::Text => builder.with_target(false).try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    };
+    started.map_err(|_| LogError::Twice)
+}
