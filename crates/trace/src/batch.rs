@@ -6,7 +6,16 @@
 
 use crate::id::{SpanId, TraceId};
 use crate::time::UnixNanos;
-use crate::wire;
+use crate::view::SpanKind;
+use crate::wire::{
+    self,
+    otlp::{self, span as field},
+};
+
+/// Largest encoded span that is stored. An Export of several fits any receiver's 4 MiB.
+pub const SPAN_BYTES_MAX: usize = 900 << 10;
+/// Largest Export message that is sent: under the 4 MiB that gRPC receivers take by default.
+pub const EXPORT_BYTES_MAX: usize = 3 << 20;
 
 /// Encoded spans in one buffer.
 #[derive(Clone, Debug, Default)]
@@ -39,13 +48,12 @@ impl SpanBatch {
     pub fn open(&mut self, span: NewSpan<'_>) -> SpanWriter<'_> {
         let start = self.bytes.len();
         let out = &mut self.bytes;
-        wire::put_bytes(out, 1, &span.trace.0);
-        wire::put_bytes(out, 2, &span.span.0);
-        wire::put_bytes(out, 5, span.name.as_bytes());
-        wire::put_tag(out, 6, wire::VARINT);
-        wire::put_varint(out, SPAN_KIND_INTERNAL);
-        wire::put_fixed64(out, 7, span.start.0);
-        wire::put_fixed64(out, 8, span.end.0.max(span.start.0));
+        wire::put_bytes(out, field::TRACE_ID, &span.trace.0);
+        wire::put_bytes(out, field::SPAN_ID, &span.span.0);
+        wire::put_bytes(out, field::NAME, span.name.as_bytes());
+        wire::put_uint(out, field::KIND, u64::from(SpanKind::Internal.number()));
+        wire::put_fixed64(out, field::START, span.start.0);
+        wire::put_fixed64(out, field::END, span.end.0.max(span.start.0));
         self.spans.push(Entry { trace: span.trace, span: span.span, start, end: start });
         SpanWriter { batch: self }
     }
@@ -58,11 +66,17 @@ impl SpanBatch {
         self.spans.push(Entry { trace: record.trace, span: record.span, start, end });
     }
 
+    /// Takes back all spans after the first `len`.
+    pub fn truncate(&mut self, len: usize) {
+        if let Some(entry) = self.spans.get(len) {
+            self.bytes.truncate(entry.start);
+            self.spans.truncate(len);
+        }
+    }
+
     /// Takes back the newest span (used when it turns out to be too large).
     pub fn pop(&mut self) {
-        if let Some(entry) = self.spans.pop() {
-            self.bytes.truncate(entry.start);
-        }
+        self.truncate(self.spans.len().saturating_sub(1));
     }
 
     /// The spans in the order they were added.
@@ -95,10 +109,6 @@ impl SpanBatch {
         self.spans.clear();
     }
 }
-
-const SPAN_KIND_INTERNAL: u64 = 1;
-const STATUS_ERROR: u64 = 2;
-const ATTRIBUTES: u32 = 9;
 
 /// The head of a span to be written.
 #[derive(Clone, Copy, Debug)]
@@ -137,30 +147,19 @@ impl SpanWriter<'_> {
 
     /// A string attribute made of pieces.
     pub fn str_of(&mut self, key: &str, pieces: &[&str]) -> &mut Self {
-        let len: usize = pieces.iter().map(|piece| piece.len()).sum();
-        let out = self.attribute(key, wire::bytes_len(len));
-        wire::put_tag(out, 1, wire::BYTES);
-        wire::put_varint(out, len as u64);
-        for piece in pieces {
-            out.extend_from_slice(piece.as_bytes());
-        }
+        otlp::put_str(&mut self.batch.bytes, field::ATTRIBUTES, key, pieces);
         self
     }
 
     /// An integer attribute.
     pub fn int(&mut self, key: &str, value: i64) -> &mut Self {
-        let value = value.cast_unsigned();
-        let out = self.attribute(key, 1 + wire::varint_len(value));
-        wire::put_tag(out, 3, wire::VARINT);
-        wire::put_varint(out, value);
+        otlp::put_int(&mut self.batch.bytes, field::ATTRIBUTES, key, value);
         self
     }
 
     /// A boolean attribute.
     pub fn bool(&mut self, key: &str, value: bool) -> &mut Self {
-        let out = self.attribute(key, 2);
-        wire::put_tag(out, 2, wire::VARINT);
-        wire::put_varint(out, u64::from(value));
+        otlp::put_bool(&mut self.batch.bytes, field::ATTRIBUTES, key, value);
         self
     }
 
@@ -170,24 +169,13 @@ impl SpanWriter<'_> {
         key: &str,
         values: impl Iterator<Item = &'v str> + Clone,
     ) -> &mut Self {
-        let item = |value: &str| wire::bytes_len(wire::bytes_len(value.len()));
-        let inner: usize = values.clone().map(item).sum();
-        let out = self.attribute(key, wire::bytes_len(inner));
-        wire::put_tag(out, 5, wire::BYTES);
-        wire::put_varint(out, inner as u64);
-        for value in values {
-            wire::put_tag(out, 1, wire::BYTES);
-            wire::put_varint(out, wire::bytes_len(value.len()) as u64);
-            wire::put_bytes(out, 1, value.as_bytes());
-        }
+        otlp::put_strs(&mut self.batch.bytes, field::ATTRIBUTES, key, values);
         self
     }
 
     /// Marks the span as failed (OTLP status `ERROR`).
     pub fn error(&mut self) -> &mut Self {
-        let out = &mut self.batch.bytes;
-        wire::put_tag(out, 15, wire::BYTES);
-        out.extend_from_slice(&[2, 3 << 3, STATUS_ERROR as u8]);
+        otlp::put_error(&mut self.batch.bytes, "");
         self
     }
 
@@ -195,18 +183,6 @@ impl SpanWriter<'_> {
     pub fn byte_len(&self) -> usize {
         let start = self.batch.spans.last().map_or(0, |entry| entry.start);
         self.batch.bytes.len() - start
-    }
-
-    /// Key and the head of a value of `value_len` encoded bytes.
-    fn attribute(&mut self, key: &str, value_len: usize) -> &mut Vec<u8> {
-        let out = &mut self.batch.bytes;
-        let len = wire::bytes_len(key.len()) + wire::bytes_len(value_len);
-        wire::put_tag(out, ATTRIBUTES, wire::BYTES);
-        wire::put_varint(out, len as u64);
-        wire::put_bytes(out, 1, key.as_bytes());
-        wire::put_tag(out, 2, wire::BYTES);
-        wire::put_varint(out, value_len as u64);
-        out
     }
 }
 

@@ -24,7 +24,7 @@ const VIEW_FIRST_MAX: u64 = (1 << 19) - 1;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TraceId(pub [u8; 16]);
 
-/// A span id, 8 bytes as on the wire, never zero when computed by [`SpanId::of`].
+/// A span id, 8 bytes as on the wire, never zero when computed here.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SpanId(pub [u8; 8]);
 
@@ -163,7 +163,7 @@ impl TraceId {
 impl SpanId {
     /// The id of a stored span: first 64 bits of BLAKE3(trace id ‖ kind ‖ full object key ‖ natural
     /// key), every variable part with its length in front; never zero.
-    pub fn of(trace: TraceId, kind: FactKind, key: KeyRef<'_>, natural: &[&[u8]]) -> Self {
+    pub(crate) fn of(trace: TraceId, kind: FactKind, key: KeyRef<'_>, natural: &[&[u8]]) -> Self {
         let digest = hash(|hasher| {
             hasher.update(&trace.0);
             feed(hasher, kind.as_str().as_bytes());

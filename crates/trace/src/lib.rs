@@ -6,14 +6,21 @@
 
 pub mod attribute;
 pub mod batch;
+pub mod export;
 pub mod id;
+pub mod natural;
+mod pack;
 pub mod span;
 pub mod time;
+pub mod view;
 pub mod window;
 mod wire;
 
+pub use batch::{EXPORT_BYTES_MAX, SPAN_BYTES_MAX};
 pub use batch::{NewSpan, SpanBatch, SpanRecord, SpanWriter};
 pub use id::{FactKind, IdParts, KeyHash, SpanId, TraceId, ViewId};
+pub use natural::{AuditIdentity, ChangeIdentity, EventIdentity, LinkIdentity};
 pub use span::{SpanError, SpanRef, Value};
 pub use time::UnixNanos;
+pub use view::{AttrValue, SpanKind, ViewEvent, ViewSpan};
 pub use window::{Day, Window};

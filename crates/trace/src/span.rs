@@ -1,7 +1,13 @@
-//! Reads stored spans without copying, and says which resource a stored span has.
+//! Reads stored spans without copying.
+//!
+//! Promise: never panics, whatever the bytes; what it does not know it skips.
 
+use kausal_object::KeyRef;
+
+use crate::attribute;
 use crate::id::{FactKind, SpanId, TraceId};
 use crate::time::UnixNanos;
+use crate::wire::otlp::{any_value, key_value, span as of, status};
 use crate::wire::{Field, Fields};
 
 /// A decoded span; strings borrow from its bytes.
@@ -65,21 +71,7 @@ impl<'a> SpanRef<'a> {
             error: false,
         };
         for field in Fields(bytes) {
-            match field.map_err(|()| SpanError::Malformed)? {
-                (1, Field::Bytes(id)) => {
-                    span.trace = TraceId(id.try_into().map_err(|_| SpanError::Ids)?)
-                }
-                (2, Field::Bytes(id)) => {
-                    span.span = SpanId(id.try_into().map_err(|_| SpanError::Ids)?)
-                }
-                (4, Field::Bytes(id)) => span.parent = id.try_into().ok().map(SpanId),
-                (5, Field::Bytes(name)) => span.name = text(name)?,
-                (7, Field::Fixed64(nanos)) => span.start = UnixNanos(nanos),
-                (8, Field::Fixed64(nanos)) => span.end = UnixNanos(nanos),
-                (9, Field::Bytes(pair)) => span.attributes.push(key_value(pair)?),
-                (15, Field::Bytes(status)) => span.error = is_error(status),
-                _ => {}
-            }
+            span.read(field.map_err(|()| SpanError::Malformed)?)?;
         }
         if span.trace == TraceId([0; 16]) || span.span == SpanId([0; 8]) {
             return Err(SpanError::Ids);
@@ -87,7 +79,26 @@ impl<'a> SpanRef<'a> {
         Ok(span)
     }
 
-    /// The value of an attribute.
+    fn read(&mut self, (number, field): (u32, Field<'a>)) -> Result<(), SpanError> {
+        match (number, field) {
+            (of::TRACE_ID, Field::Bytes(id)) => {
+                self.trace = TraceId(id.try_into().map_err(|_| SpanError::Ids)?);
+            }
+            (of::SPAN_ID, Field::Bytes(id)) => {
+                self.span = SpanId(id.try_into().map_err(|_| SpanError::Ids)?);
+            }
+            (of::PARENT_SPAN_ID, Field::Bytes(id)) => self.parent = parent(id),
+            (of::NAME, Field::Bytes(name)) => self.name = text(name)?,
+            (of::START, Field::Fixed64(nanos)) => self.start = UnixNanos(nanos),
+            (of::END, Field::Fixed64(nanos)) => self.end = UnixNanos(nanos),
+            (of::ATTRIBUTES, Field::Bytes(pair)) => self.attributes.push(self::pair(pair)?),
+            (of::STATUS, Field::Bytes(status)) => self.error = is_error(status),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The value of an attribute; the first, if there are several of that name.
     pub fn get(&self, key: &str) -> Option<&Value<'a>> {
         self.attributes.iter().find(|(name, _)| *name == key).map(|(_, value)| value)
     }
@@ -100,36 +111,61 @@ impl<'a> SpanRef<'a> {
         }
     }
 
+    /// The object key, from the five attributes that carry it; what is missing is empty.
+    pub fn object_key(&self) -> KeyRef<'a> {
+        KeyRef {
+            cluster: self.str(attribute::CLUSTER),
+            group: self.str(attribute::GROUP),
+            resource: self.str(attribute::RESOURCE),
+            namespace: self.str(attribute::NAMESPACE),
+            name: self.str(attribute::NAME),
+        }
+    }
+
     /// What kind of stored span this is, by its name.
     pub fn kind(&self) -> Option<FactKind> {
         FactKind::from_span_name(self.name)
     }
 }
 
+/// Empty and all-zero ids mean "no parent".
+fn parent(id: &[u8]) -> Option<SpanId> {
+    id.try_into().ok().map(SpanId).filter(|id| *id != SpanId([0; 8]))
+}
+
 fn text(bytes: &[u8]) -> Result<&str, SpanError> {
     std::str::from_utf8(bytes).map_err(|_| SpanError::Malformed)
 }
 
-fn key_value(bytes: &[u8]) -> Result<(&str, Value<'_>), SpanError> {
+/// The text of an encoded attribute, if it has this name and is a string.
+pub(crate) fn str_attribute<'a>(bytes: &'a [u8], key: &str) -> Option<&'a str> {
+    match pair(bytes) {
+        Ok((name, Value::Str(text))) if name == key => Some(text),
+        _ => None,
+    }
+}
+
+fn pair(bytes: &[u8]) -> Result<(&str, Value<'_>), SpanError> {
     let mut pair = ("", Value::Other);
     for field in Fields(bytes) {
         match field.map_err(|()| SpanError::Malformed)? {
-            (1, Field::Bytes(key)) => pair.0 = text(key)?,
-            (2, Field::Bytes(value)) => pair.1 = any_value(value)?,
+            (key_value::KEY, Field::Bytes(key)) => pair.0 = text(key)?,
+            (key_value::VALUE, Field::Bytes(value)) => pair.1 = any(value)?,
             _ => {}
         }
     }
     Ok(pair)
 }
 
-fn any_value(bytes: &[u8]) -> Result<Value<'_>, SpanError> {
+fn any(bytes: &[u8]) -> Result<Value<'_>, SpanError> {
+    use any_value as of;
     let mut value = Value::Other;
     for field in Fields(bytes) {
         value = match field.map_err(|()| SpanError::Malformed)? {
-            (1, Field::Bytes(string)) => Value::Str(text(string)?),
-            (2, Field::Varint(flag)) => Value::Bool(flag != 0),
-            (3, Field::Varint(integer)) => Value::Int(integer.cast_signed()),
-            (5, Field::Bytes(array)) => Value::Strs(strings(array)?),
+            (of::STRING, Field::Bytes(string)) => Value::Str(text(string)?),
+            (of::BOOL, Field::Varint(flag)) => Value::Bool(flag != 0),
+            (of::INT, Field::Varint(integer)) => Value::Int(integer.cast_signed()),
+            (of::ARRAY, Field::Bytes(array)) => Value::Strs(strings(array)?),
             _ => Value::Other,
         };
     }
@@ -139,8 +175,9 @@ fn any_value(bytes: &[u8]) -> Result<Value<'_>, SpanError> {
 fn strings(bytes: &[u8]) -> Result<Vec<&str>, SpanError> {
     let mut values = Vec::new();
     for field in Fields(bytes) {
-        if let (1, Field::Bytes(item)) = field.map_err(|()| SpanError::Malformed)?
-            && let Value::Str(text) = any_value(item)?
+        if let (any_value::ARRAY_VALUES, Field::Bytes(item)) =
+            field.map_err(|()| SpanError::Malformed)?
+            && let Value::Str(text) = any(item)?
         {
             values.push(text);
         }
@@ -149,5 +186,5 @@ fn strings(bytes: &[u8]) -> Result<Vec<&str>, SpanError> {
 }
 
 fn is_error(status: &[u8]) -> bool {
-    Fields(status).any(|field| matches!(field, Ok((3, Field::Varint(2)))))
+    Fields(status).any(|field| matches!(field, Ok((status::CODE, Field::Varint(status::ERROR)))))
 }

@@ -1,7 +1,8 @@
-//! The little of protobuf that OTLP spans need.
+//! The little of protobuf that OTLP spans need; the only place that knows protobuf.
 //!
-//! Field numbers and wire types: opentelemetry-proto 1.11, `trace/v1/trace.proto` and
-//! `common/v1/common.proto`; encoding: protobuf.dev/programming-guides/encoding.
+//! Encoding: protobuf.dev/programming-guides/encoding. Messages and field numbers: [`otlp`].
+
+pub(crate) mod otlp;
 
 /// Wire type of integers, bools and enums.
 pub(crate) const VARINT: u32 = 0;
@@ -37,6 +38,14 @@ pub(crate) fn put_bytes(out: &mut Vec<u8>, field: u32, value: &[u8]) {
 pub(crate) fn put_fixed64(out: &mut Vec<u8>, field: u32, value: u64) {
     put_tag(out, field, FIXED64);
     out.extend_from_slice(&value.to_le_bytes());
+}
+
+/// An integer field; zero is the default and takes no bytes.
+pub(crate) fn put_uint(out: &mut Vec<u8>, field: u32, value: u64) {
+    if value != 0 {
+        put_tag(out, field, VARINT);
+        put_varint(out, value);
+    }
 }
 
 /// Bytes that [`put_bytes`] writes for a field number under 16.

@@ -1,0 +1,294 @@
+//! Spans made while reading, and their way out: OTLP protobuf for Jaeger, OTLP/JSON for browsers.
+//!
+//! Promise: a message holds one trace and is at most [`MESSAGE_BYTES_MAX`] (or what the caller
+//! says) long; what had to be left out of a span for that is counted and said on the span.
+//! Never here: what a view shows. These are only the words for it.
+
+use std::collections::HashMap;
+
+use crate::attribute::JAEGER_WARNINGS;
+use crate::id::{SpanId, TraceId};
+use crate::pack::Packer;
+use crate::time::UnixNanos;
+use crate::wire::{self, otlp};
+
+mod json;
+
+pub use json::to_otlp_json;
+
+/// Default size of a message. gRPC clients written in Go refuse more than 4 MiB; Jaeger shows
+/// sooner what comes in pieces.
+pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
+/// A smaller limit is raised to this one, so that the head of every span fits.
+pub const MESSAGE_BYTES_MIN: usize = 64 << 10;
+/// Names, services and error texts are cut here. Object names have at most 253 bytes.
+const TEXT_BYTES_MAX: usize = 4 << 10;
+
+/// A span as a person sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ViewSpan {
+    /// Trace id: the view that was asked for.
+    pub trace: TraceId,
+    /// Span id, unlike any other in the view.
+    pub span: SpanId,
+    /// The span this one hangs under; `None` for the root.
+    pub parent: Option<SpanId>,
+    /// Operation, as Jaeger calls it (`shop web`).
+    pub name: String,
+    /// Service, as Jaeger calls it (`deployments`).
+    pub service: String,
+    /// Cluster.
+    pub cluster: String,
+    /// First instant.
+    pub start: UnixNanos,
+    /// Last instant; never before `start` on the wire.
+    pub end: UnixNanos,
+    /// Attributes, in the order they are to be shown.
+    pub attributes: Vec<(String, AttrValue)>,
+    /// What happened, in order.
+    pub events: Vec<ViewEvent>,
+    /// What went wrong; `Some("")` marks an error without a text.
+    pub error: Option<String>,
+    /// How it relates to its parent.
+    pub kind: SpanKind,
+}
+
+/// A point in time on a span.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ViewEvent {
+    /// When.
+    pub time: UnixNanos,
+    /// What.
+    pub name: String,
+    /// Details.
+    pub attributes: Vec<(String, AttrValue)>,
+}
+
+/// The value of an attribute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AttrValue {
+    /// A string.
+    Str(String),
+    /// An integer.
+    Int(i64),
+    /// A boolean.
+    Bool(bool),
+    /// An array of strings.
+    Strs(Vec<String>),
+}
+
+/// OTLP's span kinds. Jaeger keeps a consumer under a producer off the critical path.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum SpanKind {
+    /// Within the parent.
+    #[default]
+    Internal,
+    /// Answers a call.
+    Server,
+    /// Makes a call and waits.
+    Client,
+    /// Causes something that happens later.
+    Producer,
+    /// Happens later than what caused it.
+    Consumer,
+}
+
+impl SpanKind {
+    /// The number on the wire.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Internal => 1,
+            Self::Server => 2,
+            Self::Client => 3,
+            Self::Producer => 4,
+            Self::Consumer => 5,
+        }
+    }
+}
+
+macro_rules! value_from {
+    ($($from:ty => |$value:ident| $to:expr),* $(,)?) => {$(
+        impl From<$from> for AttrValue {
+            fn from($value: $from) -> Self {
+                $to
+            }
+        }
+    )*};
+}
+value_from! {
+    &str => |value| Self::Str(value.to_owned()),
+    String => |value| Self::Str(value),
+    i64 => |value| Self::Int(value),
+    bool => |value| Self::Bool(value),
+    Vec<String> => |value| Self::Strs(value),
+}
+
+/// Encodes spans as `TracesData` messages: one trace a message, at most `bytes_max` long, the
+/// messages of a trace one after another, spans grouped by resource.
+pub fn encode(spans: &[ViewSpan], bytes_max: usize) -> Vec<Vec<u8>> {
+    let mut packer = Packer::new(bytes_max.max(MESSAGE_BYTES_MIN));
+    let mut scratch = Vec::new();
+    let mut trace = None;
+    for group in groups(spans) {
+        if trace.replace(group.trace).is_some_and(|before| before != group.trace) {
+            packer.break_message();
+        }
+        packer.resource(group.service, group.cluster);
+        for span in group.spans {
+            put_within(&mut scratch, span, packer.room());
+            packer.span(&scratch);
+        }
+    }
+    packer.finish()
+}
+
+/// The spans of one trace under one resource.
+struct Group<'a> {
+    trace: TraceId,
+    service: &'a str,
+    cluster: &'a str,
+    spans: Vec<&'a ViewSpan>,
+}
+
+/// Groups by trace, then by resource, each in the order of first appearance.
+fn groups(spans: &[ViewSpan]) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    let mut known = HashMap::new();
+    let mut ranks = HashMap::new();
+    for span in spans {
+        let (service, cluster) = (resource_text(&span.service), resource_text(&span.cluster));
+        let rank = ranks.len();
+        ranks.entry(span.trace).or_insert(rank);
+        let index = *known.entry((span.trace, service, cluster)).or_insert(groups.len());
+        match groups.get_mut(index) {
+            Some(group) => group.spans.push(span),
+            None => groups.push(Group { trace: span.trace, service, cluster, spans: vec![span] }),
+        }
+    }
+    groups.sort_by_key(|group| ranks.get(&group.trace).copied());
+    groups
+}
+
+/// Jaeger rewrites a resource without a service name; an empty cluster tells nobody anything.
+fn resource_text(text: &str) -> &str {
+    if text.is_empty() { "unknown" } else { cut(text) }
+}
+
+fn cut(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(TEXT_BYTES_MAX)).unwrap_or(text)
+}
+
+/// What a span lost to fit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Dropped {
+    attributes: usize,
+    events: usize,
+}
+
+/// Replaces `out` by the encoded span, which is made to fit into `room` bytes.
+fn put_within(out: &mut Vec<u8>, span: &ViewSpan, room: usize) {
+    out.clear();
+    put_span(out, span, Dropped::default());
+    if out.len() > room {
+        let (smaller, dropped) = shrink(span, room);
+        out.clear();
+        put_span(out, &smaller, dropped);
+    }
+}
+
+fn put_span(out: &mut Vec<u8>, span: &ViewSpan, dropped: Dropped) {
+    use otlp::span as field;
+    wire::put_bytes(out, field::TRACE_ID, &span.trace.0);
+    wire::put_bytes(out, field::SPAN_ID, &span.span.0);
+    if let Some(parent) = span.parent {
+        wire::put_bytes(out, field::PARENT_SPAN_ID, &parent.0);
+    }
+    wire::put_bytes(out, field::NAME, cut(&span.name).as_bytes());
+    wire::put_uint(out, field::KIND, u64::from(span.kind.number()));
+    wire::put_fixed64(out, field::START, span.start.0);
+    wire::put_fixed64(out, field::END, span.end.max(span.start).0);
+    for (key, value) in &span.attributes {
+        put_attribute(out, field::ATTRIBUTES, key, value);
+    }
+    wire::put_uint(out, field::DROPPED_ATTRIBUTES, dropped.attributes as u64);
+    for event in &span.events {
+        put_event(out, event);
+    }
+    wire::put_uint(out, field::DROPPED_EVENTS, dropped.events as u64);
+    if let Some(message) = &span.error {
+        otlp::put_error(out, cut(message));
+    }
+}
+
+fn put_event(out: &mut Vec<u8>, event: &ViewEvent) {
+    wire::put_message(out, otlp::span::EVENTS, |out| {
+        wire::put_fixed64(out, otlp::event::TIME, event.time.0);
+        wire::put_bytes(out, otlp::event::NAME, event.name.as_bytes());
+        for (key, value) in &event.attributes {
+            put_attribute(out, otlp::event::ATTRIBUTES, key, value);
+        }
+    });
+}
+
+fn put_attribute(out: &mut Vec<u8>, field: u32, key: &str, value: &AttrValue) {
+    match value {
+        AttrValue::Str(text) => otlp::put_str(out, field, key, &[text]),
+        AttrValue::Int(value) => otlp::put_int(out, field, key, *value),
+        AttrValue::Bool(value) => otlp::put_bool(out, field, key, *value),
+        AttrValue::Strs(values) => {
+            otlp::put_strs(out, field, key, values.iter().map(String::as_str));
+        }
+    }
+}
+
+/// Keeps the attributes that fit, then the events from the first on, and says what is missing.
+fn shrink(span: &ViewSpan, room: usize) -> (ViewSpan, Dropped) {
+    let mut kept = head(span);
+    let mut scratch = Vec::new();
+    put_span(&mut scratch, &kept, Dropped::default());
+    // The warning below, its two counts and the lengths around them take less than this.
+    let mut left = room.saturating_sub(scratch.len() + 512);
+    let mut fits = |put: &dyn Fn(&mut Vec<u8>)| {
+        scratch.clear();
+        put(&mut scratch);
+        let fits = scratch.len() <= left;
+        left -= if fits { scratch.len() } else { 0 };
+        fits
+    };
+    for (key, value) in &span.attributes {
+        if fits(&|out| put_attribute(out, otlp::span::ATTRIBUTES, key, value)) {
+            kept.attributes.push((key.clone(), value.clone()));
+        }
+    }
+    let events = span.events.iter().take_while(|event| fits(&|out| put_event(out, event)));
+    kept.events = events.cloned().collect();
+    let dropped = Dropped {
+        attributes: span.attributes.len() - kept.attributes.len(),
+        events: span.events.len() - kept.events.len(),
+    };
+    warn(&mut kept, dropped);
+    (kept, dropped)
+}
+
+/// The span without what may be large.
+fn head(span: &ViewSpan) -> ViewSpan {
+    ViewSpan {
+        name: cut(&span.name).to_owned(),
+        service: String::new(),
+        cluster: String::new(),
+        attributes: vec![],
+        events: vec![],
+        error: span.error.as_deref().map(|text| cut(text).to_owned()),
+        ..*span
+    }
+}
+
+fn warn(span: &mut ViewSpan, dropped: Dropped) {
+    let Dropped { attributes, events } = dropped;
+    let warning =
+        format!("{events} events and {attributes} attributes left out: too large for one message");
+    match span.attributes.iter_mut().find(|(key, _)| key == JAEGER_WARNINGS) {
+        Some((_, AttrValue::Strs(warnings))) => warnings.push(warning),
+        _ => span.attributes.push((JAEGER_WARNINGS.to_owned(), AttrValue::Strs(vec![warning]))),
+    }
+}
