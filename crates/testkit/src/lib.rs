@@ -1,1 +1,6 @@
-//! Generators and fakes for tests.
+//! Generators and fakes for tests, and the processes end-to-end tests run.
+//!
+//! Never here: anything a shipped binary needs. What cannot work panics: a test cannot go on.
+
+pub mod capture;
+pub mod process;
