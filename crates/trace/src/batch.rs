@@ -194,3 +194,64 @@ impl Drop for SpanWriter<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::span::SpanRef;
+
+    fn put(batch: &mut SpanBatch, span: u8, start: u64, end: u64) {
+        let (start, end) = (UnixNanos(start), UnixNanos(end));
+        let (trace, span) = (TraceId([1; 16]), SpanId([span; 8]));
+        batch.open(NewSpan { trace, span, name: "object", start, end }).str("cluster", "c");
+    }
+
+    fn ids(batch: &SpanBatch) -> Vec<u8> {
+        batch
+            .iter()
+            .map(|record| {
+                let span = SpanRef::parse(record.bytes).expect("a span");
+                assert_eq!((span.trace, span.span), (record.trace, record.span));
+                span.span.0[0]
+            })
+            .collect()
+    }
+
+    #[test]
+    fn takes_back_the_newest_spans() {
+        let mut batch = SpanBatch::default();
+        for span in 1..=4 {
+            put(&mut batch, span, 0, 0);
+        }
+        batch.pop();
+        assert_eq!(ids(&batch), [1, 2, 3]);
+        batch.truncate(5);
+        batch.truncate(1);
+        put(&mut batch, 9, 0, 0);
+        assert_eq!(ids(&batch), [1, 9]);
+        batch.clear();
+        batch.pop();
+        assert_eq!((batch.len(), batch.byte_len()), (0, 0));
+    }
+
+    #[test]
+    fn a_span_never_ends_before_it_starts() {
+        let mut batch = SpanBatch::default();
+        put(&mut batch, 1, 7, 3);
+        let end = |record: SpanRecord<'_>| SpanRef::parse(record.bytes).map(|span| span.end);
+        assert_eq!(batch.iter().next().map(end), Some(Ok(UnixNanos(7))));
+    }
+
+    #[test]
+    fn counts_the_bytes_of_the_open_span() {
+        let mut batch = SpanBatch::default();
+        put(&mut batch, 1, 0, 0);
+        let before = batch.byte_len();
+        let (trace, span) = (TraceId([1; 16]), SpanId([2; 8]));
+        let (start, end) = (UnixNanos(1), UnixNanos(1));
+        let mut writer = batch.open(NewSpan { trace, span, name: "object", start, end });
+        let len = writer.str("name", "web").byte_len();
+        drop(writer);
+        assert_eq!(batch.byte_len(), before + len);
+    }
+}

@@ -41,7 +41,9 @@ pub fn encode_within<'a>(
     let mut packer = Packer::new(bytes_max);
     for (resource, spans) in groups {
         packer.resource(resource.service, resource.cluster);
-        spans.into_iter().for_each(|span| packer.span(span));
+        for span in spans {
+            packer.span(span);
+        }
     }
     packer.finish()
 }
@@ -217,5 +219,107 @@ fn is_at_home(span: &SpanRef<'_>, kind: FactKind, key: KeyRef<'_>) -> bool {
             of == hash && day == Day::of(span.start)
         }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::NewSpan;
+    use crate::id::{SpanId, TraceId};
+    use crate::time::UnixNanos;
+
+    const KEY: KeyRef<'_> =
+        KeyRef { cluster: "c", group: "", resource: "pods", namespace: "ns", name: "web" };
+    const TIME: UnixNanos = UnixNanos::from_seconds(1_800_000);
+
+    fn home() -> TraceId {
+        TraceId::facts_at(KeyHash::of(KEY), TIME)
+    }
+
+    fn put(batch: &mut SpanBatch, trace: TraceId, name: &str, start: UnixNanos, key: KeyRef<'_>) {
+        let span = NewSpan { trace, span: SpanId([7; 8]), name, start, end: start };
+        batch
+            .open(span)
+            .str_some(attribute::CLUSTER, key.cluster)
+            .str_some(attribute::RESOURCE, key.resource)
+            .str_some(attribute::NAMESPACE, key.namespace)
+            .str_some(attribute::NAME, key.name);
+    }
+
+    /// Sends one good span and then what `fill` adds; the good one must arrive alone.
+    fn check(fill: impl FnOnce(&mut SpanBatch), expect: &str) {
+        let mut sent = SpanBatch::default();
+        put(&mut sent, home(), "audit get", TIME, KEY);
+        fill(&mut sent);
+        let mut taken = SpanBatch::default();
+        let report = decode(&encode(sent.iter()), &mut taken).expect("an Export message");
+        assert_eq!((report.accepted, taken.len()), (1, 1));
+        assert_eq!(taken.iter().next(), sent.iter().next());
+        assert_eq!(report.to_string(), expect);
+    }
+
+    #[test]
+    fn takes_what_is_ours() {
+        check(|_| {}, "");
+    }
+
+    #[test]
+    fn counts_what_is_not_ours() {
+        check(|b| put(b, home(), "GET /", TIME, KEY), "1 spans rejected: 1 unknown kind");
+        let nobody = KeyRef { resource: "", name: "", ..KEY };
+        check(|b| put(b, home(), "audit get", TIME, nobody), "1 spans rejected: 1 no object key");
+        let nowhere = KeyRef { cluster: "", ..KEY };
+        check(|b| put(b, home(), "audit get", TIME, nowhere), "1 spans rejected: 1 no object key");
+        check(
+            |b| {
+                let bytes = &[1, 2, 3];
+                b.push_encoded(SpanRecord { trace: home(), span: SpanId([7; 8]), bytes });
+                put(b, home(), "metric", TIME, KEY);
+                put(b, home(), "metric", TIME, KEY);
+            },
+            "3 spans rejected: 1 malformed, 2 unknown kind",
+        );
+    }
+
+    #[test]
+    fn refuses_a_fact_in_another_trace_than_its_own() {
+        let expect = "1 spans rejected: 1 foreign trace id";
+        let other = KeyRef { name: "other", ..KEY };
+        check(|b| put(b, home(), "audit get", TIME, other), expect);
+        let later = UnixNanos::from_seconds(TIME.seconds() + 1_800);
+        check(|b| put(b, home(), "audit get", later, KEY), expect);
+        check(|b| put(b, home(), "object", TIME, KEY), expect);
+        let catalogue = TraceId::catalogue_at(KeyHash::of(KEY), TIME);
+        check(|b| put(b, catalogue, "audit get", TIME, KEY), expect);
+        check(|b| put(b, TraceId([9; 16]), "audit get", TIME, KEY), expect);
+    }
+
+    #[test]
+    fn refuses_a_span_that_is_too_large() {
+        let name = "n".repeat(SPAN_BYTES_MAX);
+        let large = KeyRef { name: &name, ..KEY };
+        let trace = TraceId::facts_at(KeyHash::of(large), TIME);
+        check(|b| put(b, trace, "audit get", TIME, large), "1 spans rejected: 1 too large");
+    }
+
+    #[test]
+    fn leaves_the_batch_alone_when_the_message_is_broken() {
+        let mut sent = SpanBatch::default();
+        put(&mut sent, home(), "audit get", TIME, KEY);
+        let mut message = encode(sent.iter());
+        message.push(0xff);
+        let mut batch = sent.clone();
+        assert_eq!(decode(&message, &mut batch), Err(DecodeError));
+        assert!(batch.iter().eq(sent.iter()));
+    }
+
+    #[test]
+    fn says_the_resource_of_a_span() {
+        let mut batch = SpanBatch::default();
+        put(&mut batch, home(), "link", TIME, KEY);
+        let resource = batch.iter().next().map(|record| resource_of(record.bytes));
+        assert_eq!(resource, Some(Resource { service: "link", cluster: "c" }));
+        assert_eq!(resource_of(b"junk"), Resource { service: "unknown", cluster: "" });
     }
 }

@@ -102,9 +102,7 @@ pub struct ViewId {
 impl KeyHash {
     /// Hashes the full object key.
     pub fn of(key: KeyRef<'_>) -> Self {
-        let digest = hash(|hasher| feed_key(hasher, key));
-        let [a, b, c, d, e, f, g, ..] = *digest.as_bytes();
-        Self([a, b, c, d, e, f, g])
+        Self(first_bytes(&hash(|hasher| feed_key(hasher, key))))
     }
 }
 
@@ -187,8 +185,7 @@ impl SpanId {
     }
 
     fn from_digest(digest: &blake3::Hash) -> Self {
-        let [a, b, c, d, e, f, g, h, ..] = *digest.as_bytes();
-        match [a, b, c, d, e, f, g, h] {
+        match first_bytes(digest) {
             [0, 0, 0, 0, 0, 0, 0, 0] => Self([0, 0, 0, 0, 0, 0, 0, 1]),
             id => Self(id),
         }
@@ -226,6 +223,13 @@ fn hash(fill: impl FnOnce(&mut blake3::Hasher)) -> blake3::Hash {
     let mut hasher = blake3::Hasher::new();
     fill(&mut hasher);
     hasher.finalize()
+}
+
+fn first_bytes<const N: usize>(digest: &blake3::Hash) -> [u8; N] {
+    const { assert!(N <= blake3::OUT_LEN) };
+    let mut first = [0; N];
+    first.copy_from_slice(&digest.as_bytes()[..N]);
+    first
 }
 
 fn feed(hasher: &mut blake3::Hasher, part: &[u8]) {

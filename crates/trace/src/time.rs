@@ -65,7 +65,7 @@ impl UnixNanos {
 impl fmt::Display for UnixNanos {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.seconds();
-        let (year, month, day) = civil_from_days((seconds / SECONDS_PER_DAY as u64) as i64);
+        let (year, month, day) = civil_from_days((seconds / SECONDS_PER_DAY as u64).cast_signed());
         let clock = seconds % SECONDS_PER_DAY as u64;
         let (hour, minute, second) = (clock / 3600, clock / 60 % 60, clock % 60);
         let micros = self.micros() % 1_000_000;
@@ -104,11 +104,15 @@ fn offset_seconds(bytes: &[u8]) -> Option<i64> {
 
 fn days_in_month(year: u32, month: u32) -> u32 {
     match month {
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 if is_leap(year) => 29,
         2 => 28,
         4 | 6 | 9 | 11 => 30,
         _ => 31,
     }
+}
+
+fn is_leap(year: u32) -> bool {
+    year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
 }
 
 /// Days since 1970-01-01 in the proleptic Gregorian calendar, counted in 400-year eras that start

@@ -292,3 +292,127 @@ fn warn(span: &mut ViewSpan, dropped: Dropped) {
         _ => span.attributes.push((JAEGER_WARNINGS.to_owned(), AttrValue::Strs(vec![warning]))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::span::{SpanRef, Value};
+    use crate::wire::{Field, Fields};
+
+    fn span(attributes: Vec<(String, AttrValue)>, events: Vec<ViewEvent>) -> ViewSpan {
+        ViewSpan {
+            trace: TraceId([1; 16]),
+            span: SpanId([2; 8]),
+            parent: None,
+            name: "shop web".to_owned(),
+            service: "deployments".to_owned(),
+            cluster: "capture".to_owned(),
+            start: UnixNanos(5),
+            end: UnixNanos(4),
+            attributes,
+            events,
+            error: Some(String::new()),
+            kind: SpanKind::Consumer,
+        }
+    }
+
+    fn event(size: usize) -> ViewEvent {
+        ViewEvent { time: UnixNanos(6), name: "e".repeat(size), attributes: vec![] }
+    }
+
+    /// What is left of a span in a message of the smallest size: names of attributes, number of
+    /// events, warnings.
+    fn check(span: ViewSpan, names: &[&str], events: usize, warning: Option<&str>) {
+        let messages = encode(&[span], 0);
+        let [message] = &messages[..] else { panic!("{} messages", messages.len()) };
+        assert!(message.len() <= MESSAGE_BYTES_MIN);
+        let bytes = inner(inner(inner(message, 1), 2), 2);
+        let read = SpanRef::parse(bytes).expect("a span");
+        let kept: Vec<_> = read.attributes.iter().map(|(name, _)| *name).collect();
+        assert_eq!(kept, names);
+        let is_event = |field: &Result<_, ()>| matches!(field, Ok((11, Field::Bytes(_))));
+        assert_eq!(Fields(bytes).filter(is_event).count(), events);
+        let last = match read.get(JAEGER_WARNINGS) {
+            Some(Value::Strs(all)) => all.last().copied(),
+            _ => None,
+        };
+        assert_eq!(last, warning);
+    }
+
+    fn inner(bytes: &[u8], number: u32) -> &[u8] {
+        let find = |field| match field {
+            Ok((at, Field::Bytes(inner))) if at == number => Some(inner),
+            _ => None,
+        };
+        Fields(bytes).find_map(find).expect("the field")
+    }
+
+    #[test]
+    fn a_span_that_fits_is_whole() {
+        check(span(vec![("a".into(), true.into())], vec![event(9)]), &["a"], 1, None);
+    }
+
+    #[test]
+    fn a_span_that_is_too_large_says_what_it_lost() {
+        let large = AttrValue::Str("x".repeat(MESSAGE_BYTES_MIN));
+        let attributes = || vec![("large".to_owned(), large.clone()), ("b".into(), 7.into())];
+        let warning = "0 events and 1 attributes left out: too large for one message";
+        check(span(attributes(), vec![event(1)]), &["b", JAEGER_WARNINGS], 1, Some(warning));
+
+        let warning = "2 events and 1 attributes left out: too large for one message";
+        let events = vec![event(50 << 10), event(20 << 10), event(1)];
+        let mut warned = attributes();
+        warned.push((JAEGER_WARNINGS.to_owned(), vec!["before".to_owned()].into()));
+        check(span(warned, events), &["b", JAEGER_WARNINGS], 1, Some(warning));
+    }
+
+    #[test]
+    fn names_and_errors_are_cut_at_a_character() {
+        let mut long = span(vec![], vec![]);
+        long.name = "ä".repeat(MESSAGE_BYTES_MIN);
+        long.service.clone_from(&long.name);
+        long.error = Some(long.name.clone());
+        check(long, &[], 0, None);
+    }
+
+    #[test]
+    fn json_is_as_jaeger_prints_it() {
+        let mut shown = span(
+            vec![
+                ("s".into(), "".into()),
+                ("i".into(), (-1).into()),
+                ("b".into(), false.into()),
+                ("l".into(), vec!["x".to_owned()].into()),
+            ],
+            vec![event(1)],
+        );
+        shown.parent = Some(SpanId([3; 8]));
+        shown.error = Some("forbidden".to_owned());
+        let string = |key: &str, value: &str| serde_json::json!({"key": key, "value": {"stringValue": value}});
+        let expect = serde_json::json!({"resourceSpans": [{
+            "resource": {"attributes": [
+                string("service.name", "deployments"),
+                string("k8s.cluster.name", "capture"),
+                string("host.name", "kausal"),
+            ]},
+            "scopeSpans": [{"spans": [{
+                "traceId": "01010101010101010101010101010101",
+                "spanId": "0202020202020202",
+                "parentSpanId": "0303030303030303",
+                "name": "shop web",
+                "kind": 5,
+                "startTimeUnixNano": "5",
+                "endTimeUnixNano": "5",
+                "attributes": [
+                    string("s", ""),
+                    {"key": "i", "value": {"intValue": "-1"}},
+                    {"key": "b", "value": {"boolValue": false}},
+                    {"key": "l", "value": {"arrayValue": {"values": [{"stringValue": "x"}]}}},
+                ],
+                "events": [{"timeUnixNano": "6", "name": "e"}],
+                "status": {"message": "forbidden", "code": 2},
+            }]}],
+        }]});
+        assert_eq!(to_otlp_json(&[shown]), expect);
+    }
+}

@@ -73,7 +73,6 @@ fn value_json(value: &AttrValue) -> Value {
         AttrValue::Str(text) => json!({"stringValue": text}),
         AttrValue::Int(value) => json!({"intValue": value.to_string()}),
         AttrValue::Bool(value) => json!({"boolValue": value}),
-        AttrValue::Strs(values) if values.is_empty() => json!({"arrayValue": {}}),
         AttrValue::Strs(values) => {
             let values: Vec<Value> = values.iter().map(|v| json!({"stringValue": v})).collect();
             json!({"arrayValue": {"values": values}})
