@@ -1,0 +1,143 @@
+//! Settings of an embedded store, and the fixed limits of its engine.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use fjall::config::{BlockSizePolicy, CompressionPolicy, FilterPolicy};
+use fjall::{CompressionType, KeyspaceCreateOptions};
+use kausal_trace::attribute as name;
+
+use crate::{Clock, OpenError};
+
+/// Settings of an embedded store.
+#[derive(Clone, Debug)]
+pub struct EmbeddedConfig {
+    /// Folder of the store; made if missing.
+    pub dir: PathBuf,
+    /// Age at which facts are dropped, measured from the newest fact stored.
+    pub retention: Duration,
+    /// Attributes that searches can go by. Others are only compared on the spans found.
+    pub indexed: Vec<String>,
+    /// With a clock, spans more than an hour ahead of it are refused.
+    pub clock: Option<Clock>,
+}
+
+impl EmbeddedConfig {
+    /// The default settings: 30 days, [`DEFAULT_INDEXED`], no clock.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            dir: dir.into(),
+            retention: Duration::from_hours(30 * 24),
+            indexed: DEFAULT_INDEXED.iter().map(|&name| name.to_owned()).collect(),
+            clock: None,
+        }
+    }
+
+    pub(crate) fn validate(&self) -> Result<(), OpenError> {
+        if self.retention < RETENTION_MIN {
+            return Err(OpenError::Config(format!(
+                "retention of {} s, at least {} s are needed",
+                self.retention.as_secs(),
+                RETENTION_MIN.as_secs()
+            )));
+        }
+        if self.indexed.len() > INDEXED_MAX {
+            return Err(OpenError::Config(format!(
+                "{} indexed attributes, at most {INDEXED_MAX} can be",
+                self.indexed.len()
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// What people and scripts search by, at about 8 bytes per (value, minute, trace) each.
+///
+/// Left out for cost against use: `request.uri` and messages (nobody types them whole),
+/// `user_agent.original` (long, exact match only), `group` (the resource says nearly as much),
+/// `resource.version` (never the question, one entry a span), bodies.
+pub const DEFAULT_INDEXED: &[&str] = &[
+    name::CLUSTER,
+    name::RESOURCE,
+    name::NAMESPACE,
+    name::NAME,
+    name::UID,
+    name::VERB,
+    name::SUBRESOURCE,
+    name::USERNAME,
+    name::IMPERSONATED_USERNAME,
+    name::AUDIT_ID,
+    name::STATUS_CODE,
+    name::ERROR_REASON,
+    name::DRY_RUN,
+    name::EVENT_REASON,
+    name::EVENT_TYPE,
+];
+
+/// Attributes with about one value a span: their values share 256 posting lists a minute, each
+/// entry with a check of its value, so that a commit writes lists instead of single entries.
+pub(crate) const BUCKETED: &[&str] = &[name::AUDIT_ID, name::UID];
+
+const RETENTION_MIN: Duration = Duration::from_hours(1);
+/// Attribute ids are one byte; the first few are the store's own.
+const INDEXED_MAX: usize = 200;
+
+const MIB: u64 = 1 << 20;
+/// Spans not yet in a table file, per keyspace of facts; also the size of a new table before
+/// compression.
+pub(crate) const FACTS_MEMTABLE_BYTES: u64 = 16 * MIB;
+/// The same for catalogues and postings.
+pub(crate) const SMALL_MEMTABLE_BYTES: u64 = 6 * MIB;
+/// Over all keyspaces: past it the largest memtable is flushed, however many partitions are
+/// written to at once.
+pub(crate) const MEMTABLES_BYTES_MAX: u64 = 32 * MIB;
+/// The least the engine takes; it holds about twice that on disk before it evicts.
+pub(crate) const JOURNAL_BYTES: u64 = 64 * MIB;
+/// Uncompressed blocks kept for readers.
+pub(crate) const BLOCK_CACHE_BYTES: u64 = 16 * MIB;
+/// The engine's threads. With two, the one reserved for flushing spins while the other compacts.
+pub(crate) const WORKER_THREADS: usize = 4;
+/// Open table files.
+pub(crate) const TABLE_FILES_OPEN_MAX: usize = 400;
+/// Encoded bytes of one commit, beyond which it takes no further batch.
+pub(crate) const COMMIT_BYTES_MAX: usize = 4 << 20;
+/// Encoded bytes that wait for the writer; one batch is always taken.
+pub(crate) const QUEUE_BYTES_MAX: usize = 12 << 20;
+/// Batches that wait for the writer.
+pub(crate) const QUEUE_BATCHES_MAX: usize = 1_024;
+/// How long `submit` waits for room before it answers `Busy`.
+pub(crate) const SUBMIT_WAIT: Duration = Duration::from_secs(5);
+
+const FACTS_BLOCK_BYTES: u32 = 16 << 10;
+const INDEX_BLOCK_BYTES: u32 = 16 << 10;
+/// Tables that may overlap before the engine merges them: merging costs as much CPU as storing
+/// did, reading a trace costs one block a table.
+const OVERLAPPING_TABLES_MAX: u8 = 12;
+
+fn base(memtable: u64, block: u32) -> KeyspaceCreateOptions {
+    let strategy = fjall::compaction::Leveled::default().with_l0_threshold(OVERLAPPING_TABLES_MAX);
+    KeyspaceCreateOptions::default()
+        .manual_journal_persist(true)
+        .max_memtable_size(memtable)
+        .data_block_size_policy(BlockSizePolicy::all(block))
+        .data_block_compression_policy(CompressionPolicy::all(CompressionType::Lz4))
+        .filter_policy(FilterPolicy::disabled())
+        .compaction_strategy(std::sync::Arc::new(strategy))
+}
+
+/// Facts and catalogues: read by ranges only, so filters would be dead weight.
+pub(crate) fn facts_options() -> KeyspaceCreateOptions {
+    base(FACTS_MEMTABLE_BYTES, FACTS_BLOCK_BYTES)
+}
+
+pub(crate) fn catalogue_options() -> KeyspaceCreateOptions {
+    base(SMALL_MEMTABLE_BYTES, FACTS_BLOCK_BYTES)
+}
+
+pub(crate) fn index_options() -> KeyspaceCreateOptions {
+    base(SMALL_MEMTABLE_BYTES, INDEX_BLOCK_BYTES)
+}
+
+pub(crate) fn meta_options() -> KeyspaceCreateOptions {
+    base(MIB, 4 << 10)
+}

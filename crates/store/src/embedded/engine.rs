@@ -1,0 +1,290 @@
+//! The storage engine (fjall) behind an embedded store: one database, a keyspace for each purpose
+//! and stretch of time.
+//!
+//! Facts of fjall 3.1.13 that shape this: an I/O error poisons the database until it is reopened;
+//! its journal goes on disk and in memory per keyspace, so many half-filled memtables pin both;
+//! flushing a keyspace on demand (`rotate_memtable`) and the size of a memtable are public but not
+//! documented, so they are called in this file only.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use fjall::{AbstractTree as _, Database, Keyspace, PersistMode};
+
+use super::attributes::Dictionary;
+use super::config::{self, EmbeddedConfig};
+use super::key::Purpose;
+use super::meta;
+use super::partition::{self, Range};
+use crate::StoreError;
+
+/// A stretch of facts and its index.
+#[derive(Clone)]
+pub(crate) struct FactsPartition {
+    pub(crate) range: Range,
+    pub(crate) facts: Keyspace,
+    pub(crate) index: Keyspace,
+}
+
+/// A stretch of catalogues.
+#[derive(Clone)]
+pub(crate) struct CataloguePartition {
+    pub(crate) range: Range,
+    pub(crate) frames: Keyspace,
+}
+
+/// All partitions, by their first window.
+#[derive(Clone, Default)]
+pub(crate) struct Partitions {
+    pub(crate) facts: BTreeMap<u64, FactsPartition>,
+    pub(crate) catalogue: BTreeMap<u64, CataloguePartition>,
+}
+
+/// The open database; shared by the writer, which alone changes it, and readers.
+pub(crate) struct Engine {
+    database: Database,
+    pub(crate) meta: Keyspace,
+    pub(crate) dictionary: Dictionary,
+    facts_length: u64,
+    catalogue_length: u64,
+    partitions: RwLock<Partitions>,
+}
+
+impl Engine {
+    /// Opens or makes the database in `dir`.
+    pub(crate) fn open(dir: &Path, config: &EmbeddedConfig) -> Result<Self, String> {
+        let database = Database::builder(dir)
+            .manual_journal_persist(true)
+            .max_journaling_size(config::JOURNAL_BYTES)
+            .cache_size(config::BLOCK_CACHE_BYTES)
+            .max_cached_files(Some(config::TABLE_FILES_OPEN_MAX))
+            .worker_threads(config::WORKER_THREADS)
+            .open()
+            .map_err(text)?;
+        let meta = database.keyspace(meta::KEYSPACE, config::meta_options).map_err(text)?;
+        let dictionary = adapt_dictionary(&database, &meta, config)?;
+        let engine = Self {
+            meta,
+            dictionary,
+            facts_length: partition::facts_length(config.retention),
+            catalogue_length: partition::catalogue_length(config.retention),
+            partitions: RwLock::new(find_partitions(&database)?),
+            database,
+        };
+        Ok(engine)
+    }
+
+    /// All partitions as they are now; cheap, and they stay readable when retention drops them.
+    pub(crate) fn partitions(&self) -> RwLockReadGuard<'_, Partitions> {
+        self.partitions.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The partition that holds facts of `window`, made if it is missing.
+    pub(crate) fn facts_for(&self, window: u64) -> Result<FactsPartition, String> {
+        let partitions = self.partitions();
+        let by_start = &partitions.facts;
+        if let Some(found) = partition::find(by_start, |found| found.range, window) {
+            return Ok(found.clone());
+        }
+        let range =
+            partition::new_range(by_start, |other| other.range, window, self.facts_length);
+        drop(partitions);
+        let made = open_facts(&self.database, range)?;
+        self.change(|all| all.facts.insert(range.start, made.clone()));
+        Ok(made)
+    }
+
+    /// The partition that holds the catalogue day beginning with `window`, made if it is missing.
+    pub(crate) fn catalogue_for(&self, window: u64) -> Result<CataloguePartition, String> {
+        let partitions = self.partitions();
+        let by_start = &partitions.catalogue;
+        if let Some(found) = partition::find(by_start, |found| found.range, window) {
+            return Ok(found.clone());
+        }
+        let range =
+            partition::new_range(by_start, |other| other.range, window, self.catalogue_length);
+        drop(partitions);
+        let made = open_catalogue(&self.database, range)?;
+        self.change(|all| all.catalogue.insert(range.start, made.clone()));
+        Ok(made)
+    }
+
+    /// Drops the partitions that end before or at `horizon`, and the oldest ones beyond
+    /// [`partition::KEYSPACES_MAX`]. Returns how many went.
+    pub(crate) fn drop_before(&self, horizon: u64) -> Result<usize, String> {
+        let mut dropped = 0;
+        while let Some((purpose, start)) = self.oldest_to_drop(horizon) {
+            for keyspace in self.take_out(purpose, start) {
+                self.database.delete_keyspace(keyspace).map_err(text)?;
+            }
+            dropped += 1;
+        }
+        Ok(dropped)
+    }
+
+    /// A batch of writes that becomes visible at once.
+    pub(crate) fn batch(&self, items: usize) -> fjall::OwnedWriteBatch {
+        fjall::OwnedWriteBatch::with_capacity(self.database.clone(), items)
+    }
+
+    /// fsync of the journal: what was committed before is durable after.
+    pub(crate) fn fsync(&self) -> Result<(), String> {
+        self.database.persist(PersistMode::SyncAll).map_err(text)
+    }
+
+    /// Flushes partitions that end before `unfinished`, and the largest memtables while all of
+    /// them together are over the limit.
+    pub(crate) fn relieve(&self, unfinished: u64) -> Result<(), String> {
+        let all = self.keyspaces();
+        for (range, keyspace) in &all {
+            if range.end <= unfinished && memtable_bytes(keyspace) > 0 {
+                keyspace.rotate_memtable().map_err(text)?;
+            }
+        }
+        while let Some(largest) = largest_over(&all, config::MEMTABLES_BYTES_MAX) {
+            largest.rotate_memtable().map_err(text)?;
+        }
+        Ok(())
+    }
+
+    /// Bytes of active and flushing memtables.
+    pub(crate) fn buffered_bytes(&self) -> u64 {
+        self.database.write_buffer_size()
+    }
+
+    /// Flushes everything and waits for it.
+    pub(crate) fn flush(&self) -> Result<(), String> {
+        for (_, keyspace) in self.keyspaces() {
+            keyspace.rotate_memtable_and_wait().map_err(text)?;
+        }
+        self.meta.rotate_memtable_and_wait().map_err(text)
+    }
+
+    /// Bytes of the journals on disk.
+    pub(crate) fn journal_bytes(&self) -> Result<u64, String> {
+        self.database.journal_disk_space().map_err(text)
+    }
+
+    fn keyspaces(&self) -> Vec<(Range, Keyspace)> {
+        let partitions = self.partitions();
+        let facts = partitions.facts.values();
+        let facts = facts.flat_map(|p| [(p.range, p.facts.clone()), (p.range, p.index.clone())]);
+        let frames = partitions.catalogue.values().map(|p| (p.range, p.frames.clone()));
+        facts.chain(frames).collect()
+    }
+
+    fn change<T>(&self, how: impl FnOnce(&mut Partitions) -> T) -> T {
+        how(&mut self.partitions.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn oldest_to_drop(&self, horizon: u64) -> Option<(Purpose, u64)> {
+        let partitions = self.partitions();
+        let facts = partitions.facts.values().next().map(|p| (p.range, Purpose::Facts));
+        let frames = partitions.catalogue.values().next().map(|p| (p.range, Purpose::Catalogue));
+        let oldest = facts.into_iter().chain(frames).min_by_key(|(range, _)| range.end)?;
+        let keyspaces = 2 * partitions.facts.len() + partitions.catalogue.len();
+        let due = oldest.0.end <= horizon || keyspaces > partition::KEYSPACES_MAX;
+        due.then_some((oldest.1, oldest.0.start))
+    }
+
+    fn take_out(&self, purpose: Purpose, start: u64) -> Vec<Keyspace> {
+        self.change(|all| match purpose {
+            Purpose::Facts => {
+                let gone = all.facts.remove(&start);
+                gone.into_iter().flat_map(|p| [p.facts, p.index]).collect()
+            }
+            Purpose::Catalogue => {
+                all.catalogue.remove(&start).into_iter().map(|p| p.frames).collect()
+            }
+        })
+    }
+}
+
+/// An engine error while reading.
+pub(crate) fn read_failed(error: fjall::Error) -> StoreError {
+    StoreError::ReadFailed { cause: text(error) }
+}
+
+/// Bytes in table files.
+pub(crate) fn table_bytes(keyspace: &Keyspace) -> u64 {
+    keyspace.disk_space()
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is the shape `map_err` asks for")]
+pub(crate) fn text(error: fjall::Error) -> String {
+    use std::error::Error as _;
+    error.source().map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+fn memtable_bytes(keyspace: &Keyspace) -> u64 {
+    keyspace.tree.active_memtable().size()
+}
+
+fn largest_over(all: &[(Range, Keyspace)], bytes_max: u64) -> Option<&Keyspace> {
+    let sizes = || all.iter().map(|(_, keyspace)| (memtable_bytes(keyspace), keyspace));
+    let sum: u64 = sizes().map(|(bytes, _)| bytes).sum();
+    let largest = sizes().max_by_key(|(bytes, _)| *bytes).map(|(_, keyspace)| keyspace);
+    largest.filter(|_| sum > bytes_max)
+}
+
+fn adapt_dictionary(
+    database: &Database,
+    meta: &Keyspace,
+    config: &EmbeddedConfig,
+) -> Result<Dictionary, String> {
+    let state = meta::read_state(meta)?;
+    let stored = meta::read_dictionary(meta)?;
+    let adapted = stored.adapted(&config.indexed, state.newest_end);
+    if adapted != stored {
+        let (key, value) = meta::dictionary_item(&adapted);
+        meta.insert(key, value).map_err(text)?;
+        database.persist(PersistMode::SyncAll).map_err(text)?;
+    }
+    Ok(adapted)
+}
+
+const FACTS: &str = "facts";
+const INDEX: &str = "index";
+const CATALOGUE: &str = "catalogue";
+
+fn keyspace_name(purpose: &str, range: Range) -> String {
+    format!("{purpose}-{}-{}", range.start, range.end)
+}
+
+fn range_in(name: &str, purpose: &str) -> Option<Range> {
+    let (start, end) = name.strip_prefix(purpose)?.strip_prefix('-')?.split_once('-')?;
+    Some(Range { start: start.parse().ok()?, end: end.parse().ok()? })
+}
+
+fn open_facts(database: &Database, range: Range) -> Result<FactsPartition, String> {
+    let open = |purpose, options: fn() -> fjall::KeyspaceCreateOptions| {
+        database.keyspace(&keyspace_name(purpose, range), options).map_err(text)
+    };
+    Ok(FactsPartition {
+        range,
+        index: open(INDEX, config::index_options)?,
+        facts: open(FACTS, config::facts_options)?,
+    })
+}
+
+fn open_catalogue(database: &Database, range: Range) -> Result<CataloguePartition, String> {
+    let name = keyspace_name(CATALOGUE, range);
+    let frames = database.keyspace(&name, config::catalogue_options).map_err(text)?;
+    Ok(CataloguePartition { range, frames })
+}
+
+fn find_partitions(database: &Database) -> Result<Partitions, String> {
+    let mut partitions = Partitions::default();
+    for name in database.list_keyspace_names() {
+        if let Some(range) = range_in(&name, FACTS) {
+            partitions.facts.insert(range.start, open_facts(database, range)?);
+        } else if let Some(range) = range_in(&name, CATALOGUE) {
+            partitions.catalogue.insert(range.start, open_catalogue(database, range)?);
+        }
+    }
+    Ok(partitions)
+}
+
+/// For sharing between the writer and readers.
+pub(crate) type SharedEngine = Arc<Engine>;

@@ -1,0 +1,82 @@
+//! What a store remembers besides spans: how far it is, its dictionary, its clusters.
+//!
+//! **Invariant:** names and layouts here are part of the format. The state is written with every
+//! commit, in the same atomic batch.
+
+use std::collections::BTreeMap;
+
+use fjall::Keyspace;
+use kausal_trace::UnixNanos;
+use serde::{Deserialize, Serialize};
+
+use super::attributes::Dictionary;
+
+/// Name of the keyspace.
+pub(crate) const KEYSPACE: &str = "meta";
+const STATE: &[u8] = b"state";
+const DICTIONARY: &[u8] = b"attributes";
+const CLUSTER: &[u8] = b"cluster/";
+/// More clusters than anyone has: a flood of made-up names stops being recorded here.
+pub(crate) const CLUSTERS_MAX: usize = 10_000;
+
+/// How far the store is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct State {
+    /// Commits so far; names the posting lists of each.
+    pub(crate) commits: u64,
+    /// First window after the newest one with facts; retention counts from here. 0: none yet.
+    pub(crate) newest_end: u64,
+    /// Start of the newest fact.
+    pub(crate) newest: UnixNanos,
+    /// Spans that came too old to be kept.
+    pub(crate) expired: u64,
+}
+
+/// Reads what is there; an empty keyspace gives the state of an empty store.
+pub(crate) fn read_state(meta: &Keyspace) -> Result<State, String> {
+    read(meta, STATE).map(Option::unwrap_or_default)
+}
+
+pub(crate) fn read_dictionary(meta: &Keyspace) -> Result<Dictionary, String> {
+    read(meta, DICTIONARY).map(Option::unwrap_or_default)
+}
+
+/// Clusters, each with the end of the last day it had facts, in windows.
+pub(crate) fn read_clusters(meta: &Keyspace) -> Result<BTreeMap<String, u64>, String> {
+    let mut clusters = BTreeMap::new();
+    for item in meta.prefix(CLUSTER) {
+        let (key, value) = item.into_inner().map_err(|error| error.to_string())?;
+        let name = key.get(CLUSTER.len()..).unwrap_or_default();
+        let end = value.first_chunk().map_or(0, |end| u64::from_be_bytes(*end));
+        clusters.insert(String::from_utf8_lossy(name).into_owned(), end);
+    }
+    Ok(clusters)
+}
+
+/// Key and value of the state.
+pub(crate) fn state_item(state: &State) -> (&'static [u8], Vec<u8>) {
+    (STATE, encode(state))
+}
+
+/// Key and value of the dictionary.
+pub(crate) fn dictionary_item(dictionary: &Dictionary) -> (&'static [u8], Vec<u8>) {
+    (DICTIONARY, encode(dictionary))
+}
+
+/// Key and value of a cluster.
+pub(crate) fn cluster_item(name: &str, end: u64) -> (Vec<u8>, [u8; 8]) {
+    ([CLUSTER, name.as_bytes()].concat(), end.to_be_bytes())
+}
+
+fn read<T: for<'d> Deserialize<'d>>(meta: &Keyspace, key: &[u8]) -> Result<Option<T>, String> {
+    let value = meta.get(key).map_err(|error| error.to_string())?;
+    value
+        .map(|value| serde_json::from_slice(&value))
+        .transpose()
+        .map_err(|error| format!("{}: {error}", String::from_utf8_lossy(key)))
+}
+
+fn encode(value: &impl Serialize) -> Vec<u8> {
+    // Structs of integers and string keys cannot fail to become JSON.
+    serde_json::to_vec(value).unwrap_or_default()
+}

@@ -1,0 +1,259 @@
+//! Finds facts by their attributes.
+//!
+//! Promise: every hit was verified on its span; newest first; the work is bounded, and the answer
+//! says when the budget ended it.
+//!
+//! All attributes must be on one span, so the minute and the trace of a hit stand in the posting
+//! list of each: the search walks the lists together, minute by minute, and opens only the traces
+//! that all of them propose.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashSet};
+
+use fjall::Keyspace;
+use kausal_trace::{FactKind, UnixNanos};
+
+use super::cursor::{Cursor, ListCursor, Minute};
+use super::engine::{Engine, FactsPartition, read_failed};
+use super::key::{KEY_BYTES, facts_of};
+use super::matching::Matcher;
+use super::posting::{InvertedMinute, Term, TraceRef, value_hash};
+use super::read::span_of;
+use crate::scan::TERM_BYTES_MAX;
+use crate::{SearchAnswer, SearchBudget, SearchHit, SearchQuery, StoreError};
+
+/// Runs `query`.
+pub(crate) fn search(engine: &Engine, query: &SearchQuery) -> Result<SearchAnswer, StoreError> {
+    let mut search = Search {
+        engine,
+        query,
+        matcher: Matcher::new(query),
+        spent: SearchBudget { candidates_max: 0, spans_max: 0, entries_max: 0 },
+        best: BTreeSet::new(),
+        opened: HashSet::new(),
+    };
+    let partitions: Vec<FactsPartition> =
+        engine.partitions().facts.values().rev().cloned().collect();
+    let mut exhausted = false;
+    for partition in &partitions {
+        match search.partition(partition)? {
+            Step::Done => break,
+            Step::Further => search.opened.clear(),
+            Step::Exhausted => {
+                exhausted = true;
+                break;
+            }
+        }
+    }
+    let candidates = search.spent.candidates_max;
+    Ok(SearchAnswer { hits: search.hits(&partitions)?, exhausted, candidates })
+}
+
+enum Step {
+    /// Older ones may follow.
+    Further,
+    /// Nothing older can be among the hits.
+    Done,
+    /// The budget is spent.
+    Exhausted,
+}
+
+struct Search<'q> {
+    engine: &'q Engine,
+    query: &'q SearchQuery,
+    matcher: Matcher<'q>,
+    spent: SearchBudget,
+    /// The newest hits so far, at most `limit`.
+    best: BTreeSet<(Reverse<UnixNanos>, [u8; KEY_BYTES])>,
+    opened: HashSet<(u64, TraceRef)>,
+}
+
+impl Search<'_> {
+    fn partition(&mut self, partition: &FactsPartition) -> Result<Step, StoreError> {
+        let Some((newest, oldest)) = self.minutes(partition) else { return Ok(Step::Further) };
+        let mut cursors = self.cursors(partition, newest, oldest);
+        let mut from = newest;
+        while let Some(minute) = self.agree(&mut cursors, from)? {
+            for trace in &minute.traces {
+                if self.is_exhausted() {
+                    return Ok(Step::Exhausted);
+                }
+                self.open(&partition.facts, minute.at, *trace)?;
+            }
+            if self.is_full_at(minute.at.start()) {
+                return Ok(Step::Done);
+            }
+            from = InvertedMinute(minute.at.0.saturating_add(1));
+        }
+        Ok(if self.is_exhausted() { Step::Exhausted } else { Step::Further })
+    }
+
+    /// The minutes of the partition that the query asks for, newest first.
+    fn minutes(&self, partition: &FactsPartition) -> Option<(InvertedMinute, InvertedMinute)> {
+        let range = partition.range;
+        let newest = InvertedMinute::last_before(range.end);
+        let oldest = InvertedMinute(InvertedMinute::last_before(range.start).0.checked_sub(1)?);
+        let to = self.query.to.map_or(newest, |to| InvertedMinute::holding(to));
+        let from = self.query.from.map_or(oldest, |from| InvertedMinute::holding(from));
+        let (newest, oldest) = (newest.max(to), oldest.min(from));
+        (newest <= oldest && self.query.limit > 0).then_some((newest, oldest))
+    }
+
+    fn cursors(
+        &self,
+        partition: &FactsPartition,
+        newest: InvertedMinute,
+        oldest: InvertedMinute,
+    ) -> Vec<Cursor> {
+        let list = |term| ListCursor::new(&partition.index, term, newest, oldest);
+        let usable = self.query.attributes.iter().filter_map(|(name, value)| {
+            let attribute = self.engine.dictionary.get(name)?;
+            let term = Term::new(*attribute, value_hash(value.as_bytes()));
+            let covered = attribute.covers(partition.range.start);
+            (covered && value.len() <= TERM_BYTES_MAX).then_some(term)
+        });
+        let mut cursors: Vec<Cursor> = usable.map(|term| Cursor::One(list(term))).collect();
+        if cursors.is_empty() || !self.query.kinds.is_empty() {
+            let kinds: BTreeSet<u8> = self.kinds().iter().map(|kind| first_letter(*kind)).collect();
+            cursors.push(Cursor::AnyOf(
+                kinds.into_iter().map(|kind| list(Term::kind(kind))).collect(),
+            ));
+        }
+        cursors
+    }
+
+    fn kinds(&self) -> &[FactKind] {
+        const FACTS: &[FactKind] = &[FactKind::Audit, FactKind::Event, FactKind::Change];
+        if self.query.kinds.is_empty() { FACTS } else { &self.query.kinds }
+    }
+
+    /// The next minute, at `from` or older, for which all cursors propose some trace.
+    fn agree(
+        &mut self,
+        cursors: &mut [Cursor],
+        from: InvertedMinute,
+    ) -> Result<Option<Minute>, StoreError> {
+        let mut at = from;
+        'minute: while !self.is_exhausted() {
+            let mut agreed: Option<Minute> = None;
+            for cursor in &mut *cursors {
+                let entries = &mut self.spent.entries_max;
+                let Some(minute) = cursor.minute(at, entries)? else { return Ok(None) };
+                let older = agreed.as_ref().is_some_and(|agreed| agreed.at != minute.at);
+                if older {
+                    at = minute.at;
+                    continue 'minute;
+                }
+                agreed = Some(intersection(agreed, minute));
+            }
+            match agreed {
+                Some(agreed) if agreed.traces.is_empty() => {
+                    at = InvertedMinute(agreed.at.0.saturating_add(1));
+                }
+                agreed => return Ok(agreed),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Looks at the spans of a proposed trace.
+    fn open(
+        &mut self,
+        facts: &Keyspace,
+        minute: InvertedMinute,
+        trace: TraceRef,
+    ) -> Result<(), StoreError> {
+        let window = minute.window().0;
+        if !self.opened.insert((window, trace)) {
+            return Ok(());
+        }
+        self.spent.candidates_max += 1;
+        let mut prefix = [0; 8];
+        prefix[..4].copy_from_slice(&(window as u32).to_be_bytes());
+        prefix[4..].copy_from_slice(&trace);
+        let mut last: Option<Match> = None;
+        for item in facts.prefix(prefix) {
+            self.spent.spans_max += 1;
+            let (key, value) = item.into_inner().map_err(read_failed)?;
+            let Ok(key) = <[u8; KEY_BYTES]>::try_from(&key[..]) else { continue };
+            let Some(start) = self.matcher.start_if_match(span_of(&value)?) else { continue };
+            let found = Match { key, start, bytes: value.len() };
+            last = match last {
+                Some(last) if last.same_span(&found) => Some(last.longer(found)),
+                Some(last) => {
+                    self.keep(&last);
+                    Some(found)
+                }
+                None => Some(found),
+            };
+            if self.is_exhausted() {
+                break;
+            }
+        }
+        if let Some(last) = last {
+            self.keep(&last);
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, found: &Match) {
+        self.best.insert((Reverse(found.start), found.key));
+        if self.best.len() > self.query.limit {
+            self.best.pop_last();
+        }
+    }
+
+    /// Whether nothing that starts before `minute` can still be among the hits.
+    fn is_full_at(&self, minute: UnixNanos) -> bool {
+        let oldest = self.best.last().map(|(Reverse(start), _)| *start);
+        self.best.len() >= self.query.limit && oldest.is_some_and(|oldest| oldest >= minute)
+    }
+
+    fn is_exhausted(&self) -> bool {
+        let (spent, budget) = (self.spent, self.query.budget);
+        spent.candidates_max >= budget.candidates_max
+            || spent.spans_max >= budget.spans_max
+            || spent.entries_max >= budget.entries_max
+    }
+
+    fn hits(self, partitions: &[FactsPartition]) -> Result<Vec<SearchHit>, StoreError> {
+        let mut hits = Vec::with_capacity(self.best.len());
+        for (Reverse(start), key) in self.best {
+            let Some((trace, span)) = facts_of(&key) else { continue };
+            let window = u64::from(u32::from_be_bytes([key[0], key[1], key[2], key[3]]));
+            let holds = |partition: &&FactsPartition| partition.range.contains(window);
+            let Some(partition) = partitions.iter().find(holds) else { continue };
+            let Some(value) = partition.facts.get(key).map_err(read_failed)? else { continue };
+            hits.push(SearchHit { trace, span, start, bytes: span_of(&value)?.into() });
+        }
+        Ok(hits)
+    }
+}
+
+/// A span that matches; copies of one span are neighbours, the longest is shown.
+struct Match {
+    key: [u8; KEY_BYTES],
+    start: UnixNanos,
+    bytes: usize,
+}
+
+impl Match {
+    fn same_span(&self, other: &Self) -> bool {
+        facts_of(&self.key) == facts_of(&other.key)
+    }
+
+    fn longer(self, other: Self) -> Self {
+        if other.bytes > self.bytes { other } else { self }
+    }
+}
+
+fn first_letter(kind: FactKind) -> u8 {
+    kind.as_str().as_bytes().first().copied().unwrap_or(0)
+}
+
+fn intersection(agreed: Option<Minute>, mut minute: Minute) -> Minute {
+    if let Some(agreed) = agreed {
+        minute.traces.retain(|trace| agreed.traces.binary_search(trace).is_ok());
+    }
+    minute
+}
