@@ -2,5 +2,7 @@
 //!
 //! Never here: anything a shipped binary needs. What cannot work panics: a test cannot go on.
 
+#[cfg(feature = "bed")]
+pub mod bed;
 pub mod capture;
 pub mod process;
