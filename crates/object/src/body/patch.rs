@@ -1,0 +1,153 @@
+//! JSON patches: a list of operations that name their places by pointers.
+
+use std::borrow::Cow;
+
+use super::BodyError;
+use super::judge::is_copy_key;
+use super::place::{Place, Step};
+use super::shape::NOWHERE;
+use super::walk::{Mode, Walk};
+use crate::json;
+use crate::redact::rules::{MESSAGE_MEMBERS, SECRET_PATHS};
+use crate::redact::{Segment, is_position};
+
+/// What happens to the `value` of an operation.
+enum Verdict {
+    Cut,
+    Walk(Mode),
+    Message,
+}
+
+/// Members of an operation that hold no value.
+const HARMLESS: &[&str] = &["op", "path", "from"];
+
+impl Walk<'_, '_> {
+    pub(super) fn json_patch(&mut self) -> Result<(), BodyError> {
+        self.enter()?;
+        if self.byte() == b']' {
+            return self.leave();
+        }
+        loop {
+            if self.byte() != b'{' {
+                return Err(BodyError::NotAnObject);
+            }
+            self.operation()?;
+            self.whitespace();
+            match self.byte() {
+                b',' => self.advance(),
+                b']' => return self.leave(),
+                _ => return Err(self.malformed()),
+            }
+            self.whitespace();
+        }
+    }
+
+    fn operation(&mut self) -> Result<(), BodyError> {
+        let pointer = self.pointer();
+        let place = Place { up: None, step: Step::Pointer(&pointer) };
+        let verdict = self.judge_operation(&place, &pointer);
+        self.enter()?;
+        if self.byte() == b'}' {
+            return self.leave();
+        }
+        let mut cut_from = self.at;
+        let mut kept = false;
+        loop {
+            let key = self.key()?;
+            let verdict = if HARMLESS.contains(&key.as_ref()) { &PLAIN } else { &verdict };
+            if let Verdict::Cut = verdict {
+                self.flush(cut_from);
+                self.skip()?;
+                self.forget();
+            } else {
+                self.operand(verdict, &place)?;
+                kept = true;
+            }
+            self.whitespace();
+            cut_from = self.at;
+            match self.byte() {
+                b',' => self.advance(),
+                b'}' => return self.leave(),
+                _ => return Err(self.malformed()),
+            }
+            self.whitespace();
+            if !kept {
+                self.forget();
+                cut_from = self.at;
+            }
+        }
+    }
+
+    fn operand(&mut self, verdict: &Verdict, place: &Place<'_>) -> Result<(), BodyError> {
+        match verdict {
+            Verdict::Walk(mode) => self.value(place, NOWHERE, *mode),
+            Verdict::Message if self.byte() == b'"' => self.message(place),
+            Verdict::Message => self.value(place, NOWHERE, Mode::Plain),
+            Verdict::Cut => self.skip(),
+        }
+    }
+
+    /// The steps of the operation's `path`; of several the last counts, as for the apiserver.
+    fn pointer(&self) -> Vec<Cow<'static, str>> {
+        let members = json::members(self.slice(self.at, self.text.len())).map_while(Result::ok);
+        let path = members.filter(|member| member.is("path")).last();
+        let path = path.and_then(|member| json::string(member.value)).unwrap_or_default();
+        path.split('/').skip(1).map(|step| Cow::Owned(unescaped(step))).collect()
+    }
+
+    fn judge_operation(&self, place: &Place<'_>, pointer: &[Cow<'_, str>]) -> Verdict {
+        let last = pointer.last().map_or("", AsRef::as_ref);
+        let above = pointer.iter().rev().nth(1).map_or("", AsRef::as_ref);
+        let managed = pointer
+            .windows(2)
+            .any(|pair| matches!(pair, [a, b] if a == "metadata" && b == "managedFields"));
+        if managed || pointer.iter().any(|step| is_copy_key(step)) {
+            return Verdict::Cut;
+        }
+        if !self.redacts {
+            return Verdict::Walk(mode_below(last));
+        }
+        // The name that goes with `env/2/value` is not in the patch: it may be a secret's.
+        let unnamed_value = last == "value" && is_position(above);
+        if self.of_secrets
+            || unnamed_value
+            || self.is_secret_path(pointer)
+            || self.user_names(place)
+        {
+            return Verdict::Walk(Mode::Leaves);
+        }
+        if MESSAGE_MEMBERS.contains(&last) {
+            Verdict::Message
+        } else {
+            Verdict::Walk(mode_below(last))
+        }
+    }
+
+    /// Whether the pointer leads to a secret by place, or above or below one.
+    fn is_secret_path(&self, pointer: &[Cow<'_, str>]) -> bool {
+        let rules = SECRET_PATHS.iter();
+        let mut rules =
+            rules.filter(|rule| rule.answers(self.cx.key.resource, self.cx.subresource));
+        rules.any(|rule| rule.path.split('.').zip(pointer).all(|(step, at)| step == at.as_ref()))
+    }
+
+    /// Whether one of the user's rules names the place or one above it.
+    fn user_names(&self, place: &Place<'_>) -> bool {
+        let segments: Vec<Segment<'_>> = place.segments(self.text);
+        (1..=segments.len()).any(|end| {
+            let above = segments.get(..end).unwrap_or_default();
+            self.rules.iter().any(|rule| rule.matches(above))
+        })
+    }
+}
+
+const PLAIN: Verdict = Verdict::Walk(Mode::Plain);
+
+fn mode_below(last: &str) -> Mode {
+    if last == "metadata" { Mode::Metadata } else { Mode::Plain }
+}
+
+/// A step of a JSON pointer, as RFC 6901 escapes it.
+fn unescaped(step: &str) -> String {
+    step.replace("~1", "/").replace("~0", "~")
+}
