@@ -141,6 +141,11 @@ impl Client {
         self.send(Method::POST, path, "application/json", &body.to_string())
     }
 
+    /// POST of text that is JSON already, to a server that may not be there.
+    pub fn try_post_text(&self, path: &str, body: &str) -> Option<Answer> {
+        self.try_send(Method::POST, path, "application/json", body).ok()
+    }
+
     /// PUT of JSON.
     pub fn put(&self, path: &str, body: &Value) -> Answer {
         self.send(Method::PUT, path, "application/json", &body.to_string())

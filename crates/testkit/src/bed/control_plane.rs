@@ -245,7 +245,8 @@ fn start_api_server(
         "--audit-log-mode=blocking-strict",
         "--audit-webhook-mode=batch",
         "--audit-webhook-batch-max-wait=1s",
-        "--audit-webhook-initial-backoff=1s",
+        // Five attempts, each wait half as long again: a webhook may be away for 10 s.
+        "--audit-webhook-initial-backoff=2s",
     ]);
     let mut process = Process::start("kube-apiserver", dir, &command);
     let certificate = dir.join("certs/apiserver.crt");

@@ -8,6 +8,8 @@ mod client;
 mod control_plane;
 mod files;
 mod jaeger;
+mod kausal;
+mod relay;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,6 +19,8 @@ use std::time::Duration;
 pub use client::{Answer, Client, PatchKind};
 pub use control_plane::{ALICE, ControlPlane, Webhook};
 pub use jaeger::{Jaeger, JaegerSpan, JaegerTrace};
+pub use kausal::{AllInOne, Doors, Kausal};
+pub use relay::{Deliveries, LostAnswer, Relay};
 
 /// How long a server may take to start; a machine whose cores are all taken is slow, not broken.
 const START_LIMIT: Duration = Duration::from_mins(3);
