@@ -95,6 +95,8 @@ pub const TIME_SOURCE: &str = "time.source";
 /// Id of the redaction key the fingerprints of this span were made with.
 pub const REDACTION_KEY: &str = "redaction.key";
 
+/// Event: uid of the Event itself; [`UID`] is that of the object it is about.
+pub const EVENT_UID: &str = "event.uid";
 /// Event: reason (`ScalingReplicaSet`).
 pub const EVENT_REASON: &str = "event.reason";
 /// Event: `Normal` or `Warning`.
@@ -113,6 +115,16 @@ pub const EVENT_FIRST_TIME: &str = "event.first_time";
 pub const EVENT_RECEIVED: &str = "event.received";
 /// Event: prefix of the related object's parts (`related.kind`, `related.name`).
 pub const RELATED_PREFIX: &str = "related.";
+/// Event: kind of the related object.
+pub const RELATED_KIND: &str = "related.kind";
+/// Event: apiVersion of the related object.
+pub const RELATED_API_VERSION: &str = "related.api_version";
+/// Event: namespace of the related object.
+pub const RELATED_NAMESPACE: &str = "related.namespace";
+/// Event: name of the related object.
+pub const RELATED_NAME: &str = "related.name";
+/// Event: uid of the related object.
+pub const RELATED_UID: &str = "related.uid";
 
 /// Link: the other object's key and what is known of it.
 pub const LINK_CLUSTER: &str = "link.cluster";

@@ -23,7 +23,7 @@ pub struct SpanRef<'a> {
     pub name: &'a str,
     /// First instant.
     pub start: UnixNanos,
-    /// Last instant.
+    /// Last instant, never before `start`.
     pub end: UnixNanos,
     /// Attributes in stored order.
     pub attributes: Vec<(&'a str, Value<'a>)>,
@@ -76,6 +76,7 @@ impl<'a> SpanRef<'a> {
         if span.trace == TraceId([0; 16]) || span.span == SpanId([0; 8]) {
             return Err(SpanError::Ids);
         }
+        span.end = span.end.max(span.start);
         Ok(span)
     }
 
