@@ -1,0 +1,171 @@
+//! Hands spans to the process that holds the store, by OTLP Export.
+//!
+//! Promise: each message is at most [`EXPORT_BYTES_MAX`]; a batch is answered only after every one
+//! of its messages was. What another try can mend is tried again within a stated time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kausal_proto::collector::trace_service_client::TraceServiceClient;
+use kausal_proto::raw::ExportTraceServiceRequest;
+use kausal_runtime::clock::Stopwatch;
+use kausal_trace::SpanBatch;
+use kausal_trace::batch::EXPORT_BYTES_MAX;
+use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status};
+
+use super::{Backoff, Delivery, Sink, SinkError};
+
+/// Batches that are sent at a time; the others wait their turn.
+const CONCURRENT_MAX: usize = 4;
+const CONNECT_SECONDS_MAX: Duration = Duration::from_secs(5);
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// How spans are sent to another process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ExportConfig {
+    /// Address of the receiver, `http://host:port`.
+    pub endpoint: String,
+    /// Longest wait for one answer, in seconds.
+    pub timeout_seconds: u64,
+    /// Time within which a batch is tried again, in seconds.
+    pub retry_seconds: u64,
+}
+
+impl Default for ExportConfig {
+    fn default() -> Self {
+        let endpoint = "http://127.0.0.1:17271".to_owned();
+        Self { endpoint, timeout_seconds: 30, retry_seconds: 60 }
+    }
+}
+
+/// Why spans cannot be sent.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportSinkError {
+    /// The endpoint is no address.
+    #[error("export endpoint {endpoint:?} is not of the form http://host:port: {source}")]
+    Endpoint {
+        /// What was given.
+        endpoint: String,
+        /// What is wrong with it.
+        source: tonic::transport::Error,
+    },
+    /// Waiting no time at all would refuse everything.
+    #[error("export timeout_seconds and retry_seconds must be at least 1")]
+    Time,
+}
+
+/// The open way to the receiver.
+#[derive(Clone, Debug)]
+pub struct ExportSink {
+    client: TraceServiceClient<Channel>,
+    backoff: Backoff,
+    turns: Arc<Semaphore>,
+    runtime: Handle,
+}
+
+impl ExportSink {
+    /// Prepares the connection; it is made when the first batch is sent, and again when it breaks.
+    pub fn new(config: &ExportConfig, runtime: Handle) -> Result<Self, ExportSinkError> {
+        if config.timeout_seconds == 0 || config.retry_seconds == 0 {
+            return Err(ExportSinkError::Time);
+        }
+        let endpoint =
+            |source| ExportSinkError::Endpoint { endpoint: config.endpoint.clone(), source };
+        let endpoint = Endpoint::from_shared(config.endpoint.clone())
+            .map_err(endpoint)?
+            .connect_timeout(CONNECT_SECONDS_MAX)
+            .timeout(Duration::from_secs(config.timeout_seconds));
+        let channel = {
+            let _inside = runtime.enter();
+            endpoint.connect_lazy()
+        };
+        let total = Duration::from_secs(config.retry_seconds);
+        Ok(Self {
+            client: TraceServiceClient::new(channel),
+            backoff: Backoff::new(FIRST_WAIT, LONGEST_WAIT, total),
+            turns: Arc::new(Semaphore::new(CONCURRENT_MAX)),
+            runtime,
+        })
+    }
+
+    async fn deliver(
+        &self,
+        batch: SpanBatch,
+        turn: Option<OwnedSemaphorePermit>,
+    ) -> Result<(), SinkError> {
+        let _turn = match turn {
+            Some(turn) => turn,
+            None => self.turns.clone().acquire_owned().await.map_err(|_| SinkError::Stopped)?,
+        };
+        let messages = kausal_trace::export::encode_within(batch.iter(), EXPORT_BYTES_MAX);
+        drop(batch);
+        for message in messages {
+            self.send(ExportTraceServiceRequest(message.into())).await?;
+        }
+        Ok(())
+    }
+
+    async fn send(&self, message: ExportTraceServiceRequest) -> Result<(), SinkError> {
+        let started = Stopwatch::start();
+        for tries in 1.. {
+            let Err(status) = self.client.clone().export(message.clone()).await.map(drop) else {
+                return Ok(());
+            };
+            match self.backoff.after(tries, started.elapsed()).filter(|_| is_passing(&status)) {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => return Err(refusal(&status)),
+            }
+        }
+        Err(SinkError::Stopped)
+    }
+}
+
+impl Sink for ExportSink {
+    /// Sources hold a few batches at most, so that what waits here for its turn is bounded.
+    fn submit(&self, batch: SpanBatch) -> Delivery {
+        self.spawn(batch, None)
+    }
+
+    fn try_submit(&self, batch: SpanBatch) -> Result<Delivery, SpanBatch> {
+        match self.turns.clone().try_acquire_owned() {
+            Ok(turn) => Ok(self.spawn(batch, Some(turn))),
+            Err(_) => Err(batch),
+        }
+    }
+}
+
+impl ExportSink {
+    fn spawn(&self, batch: SpanBatch, turn: Option<OwnedSemaphorePermit>) -> Delivery {
+        let (answer, delivery) = oneshot::channel();
+        let sink = self.clone();
+        self.runtime.spawn(async move {
+            if answer.send(sink.deliver(batch, turn).await).is_err() {
+                tracing::debug!("nobody waits for this batch any more");
+            }
+        });
+        Delivery::new(delivery)
+    }
+}
+
+fn is_passing(status: &Status) -> bool {
+    use Code::{Aborted, Cancelled, DeadlineExceeded, ResourceExhausted, Unavailable};
+    matches!(
+        status.code(),
+        Unavailable | ResourceExhausted | DeadlineExceeded | Aborted | Cancelled
+    )
+}
+
+fn refusal(status: &Status) -> SinkError {
+    let reason = format!("{:?}: {}", status.code(), status.message());
+    if status.code() == Code::ResourceExhausted {
+        SinkError::Busy { reason }
+    } else {
+        SinkError::Failed { reason }
+    }
+}

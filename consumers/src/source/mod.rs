@@ -1,0 +1,2 @@
+//! Where audit events come from.
+pub mod webhook;

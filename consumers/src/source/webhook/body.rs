@@ -1,0 +1,164 @@
+//! Reads a request's body within limits.
+//!
+//! Promise: no more is held than the limits and the shared budget allow, whatever the headers say
+//! and however well it was compressed.
+
+use std::io::Read;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, header};
+use flate2::read::MultiGzDecoder;
+use tokio_stream::StreamExt;
+
+use super::answer::Refusal;
+use crate::budget::Taken;
+
+/// Decompressed in steps of this size; the budget is asked before each.
+const STEP_BYTES: usize = 64 * 1024;
+
+/// How a body is encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Encoding {
+    /// As it is.
+    Identity,
+    /// gzip, possibly several members.
+    Gzip,
+}
+
+impl Encoding {
+    /// What `Content-Encoding` says.
+    pub(super) fn of(headers: &HeaderMap) -> Result<Self, Refusal> {
+        let Some(value) = headers.get(header::CONTENT_ENCODING) else { return Ok(Self::Identity) };
+        match value.as_bytes() {
+            value if value.eq_ignore_ascii_case(b"identity") => Ok(Self::Identity),
+            value if value.eq_ignore_ascii_case(b"gzip") => Ok(Self::Gzip),
+            _ => Err(Refusal::Encoding),
+        }
+    }
+}
+
+/// Reads the body as it was sent.
+pub(super) async fn receive(
+    headers: &HeaderMap,
+    body: Body,
+    bytes_max: usize,
+    taken: &mut Taken,
+) -> Result<Vec<u8>, Refusal> {
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    let announced: usize = announced.and_then(|value| value.parse().ok()).unwrap_or(0);
+    if announced > bytes_max {
+        return Err(Refusal::TooLarge { bytes_max });
+    }
+    if !taken.grow(announced) {
+        return Err(Refusal::Pressure);
+    }
+    let mut covered = announced;
+    let mut bytes = Vec::with_capacity(announced);
+    let mut frames = body.into_data_stream();
+    while let Some(frame) = frames.next().await {
+        let frame = frame.map_err(|_| Refusal::Interrupted)?;
+        let length = bytes.len() + frame.len();
+        if length > bytes_max {
+            return Err(Refusal::TooLarge { bytes_max });
+        }
+        if length > covered {
+            cover(taken, length - covered)?;
+            covered = length;
+        }
+        bytes.extend_from_slice(&frame);
+    }
+    Ok(bytes)
+}
+
+/// Undoes the encoding.
+pub(super) fn decoded(
+    bytes: Vec<u8>,
+    encoding: Encoding,
+    bytes_max: usize,
+    taken: &mut Taken,
+) -> Result<Vec<u8>, Refusal> {
+    match encoding {
+        Encoding::Identity => Ok(bytes),
+        Encoding::Gzip => gunzip(&bytes, bytes_max, taken),
+    }
+}
+
+fn gunzip(bytes: &[u8], bytes_max: usize, taken: &mut Taken) -> Result<Vec<u8>, Refusal> {
+    let mut decoder = MultiGzDecoder::new(bytes);
+    let mut out = Vec::new();
+    loop {
+        let step = STEP_BYTES.min(bytes_max + 1 - out.len());
+        cover(taken, step)?;
+        let mut limited = decoder.by_ref().take(step as u64);
+        let read = limited.read_to_end(&mut out).map_err(|_| Refusal::Gzip)?;
+        if out.len() > bytes_max {
+            return Err(Refusal::TooLarge { bytes_max });
+        }
+        if read < step {
+            return Ok(out);
+        }
+    }
+}
+
+fn cover(taken: &mut Taken, bytes: usize) -> Result<(), Refusal> {
+    if taken.grow(bytes) { Ok(()) } else { Err(Refusal::Pressure) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+    use crate::budget::Budget;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn gzip_is_undone_up_to_the_limit() {
+        let budget = Budget::new(1 << 20);
+        let mut taken = budget.open();
+        let text = vec![b'x'; 200_000];
+        assert_eq!(gunzip(&gzip(&text), 200_000, &mut taken), Ok(text.clone()));
+        let two = [gzip(b"a"), gzip(b"b")].concat();
+        assert_eq!(gunzip(&two, 10, &mut taken), Ok(b"ab".to_vec()));
+        let over = gunzip(&gzip(&text), 199_999, &mut taken);
+        assert_eq!(over, Err(Refusal::TooLarge { bytes_max: 199_999 }));
+    }
+
+    #[test]
+    fn a_bomb_stops_at_the_budget() {
+        let bomb = gzip(&vec![0; 8 << 20]);
+        let budget = Budget::new(1 << 20);
+        assert_eq!(gunzip(&bomb, 64 << 20, &mut budget.open()), Err(Refusal::Pressure));
+        assert_eq!(budget.in_use(), 0);
+    }
+
+    #[test]
+    fn broken_gzip_is_said() {
+        let budget = Budget::new(1 << 20);
+        let whole = gzip(b"hello hello hello");
+        for bad in [&b"plain"[..], whole.split_at(whole.len() - 9).0] {
+            assert_eq!(gunzip(bad, 100, &mut budget.open()), Err(Refusal::Gzip));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_longer_than_said_is_still_limited() {
+        let budget = Budget::new(1 << 20);
+        let (headers, mut taken) = (HeaderMap::new(), budget.open());
+        let body = || Body::from(vec![b'x'; 100]);
+        assert_eq!(receive(&headers, body(), 100, &mut taken).await.unwrap().len(), 100);
+        let over = receive(&headers, body(), 99, &mut taken).await;
+        assert_eq!(over, Err(Refusal::TooLarge { bytes_max: 99 }));
+        let small = Budget::new(50);
+        let busy = receive(&headers, body(), 100, &mut small.open()).await;
+        assert_eq!(busy, Err(Refusal::Pressure));
+    }
+}
