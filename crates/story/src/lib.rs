@@ -1,1 +1,40 @@
 //! From stored facts to what is told: merge, states, effects, views, text.
+//!
+//! Promise: what is told follows from the facts given and from nothing else; their order and
+//! repetition never show. A malformed fact costs a warning, never the rest of the story. What is
+//! recorded, derived and unknown is told apart, and every statement carries the audit ids it rests
+//! on.
+//! Never here: IO, clocks, budgets of time. Whoever gathers decides what is given.
+//!
+//! The way through: [`Gathered`] → facts ([`fact`], merged by [`merge`]) → lives and states
+//! ([`state`]) → who caused what ([`effects`]) → [`tell`] (terminal, JSON), [`view`] (Jaeger) or
+//! [`manifest_at`].
+
+mod act;
+pub mod actor;
+mod body;
+mod changes;
+pub mod classify;
+mod describe;
+mod effects;
+mod fact;
+pub mod frames;
+mod gathered;
+mod manifest;
+mod merge;
+pub mod mode;
+mod policy;
+mod state;
+pub mod story;
+mod tell;
+pub mod text;
+pub mod view;
+mod world;
+
+pub use frames::{Catalogue, LinkFrame, LinkRole};
+pub use gathered::{Gathered, GatheredObject, Relation};
+pub use manifest::{Confidence, Manifest, NoManifest, manifest_at};
+pub use mode::{Display, Mode, Reach};
+pub use policy::TellPolicy;
+pub use story::Story;
+pub use tell::tell;

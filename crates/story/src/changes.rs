@@ -1,0 +1,205 @@
+//! What changed between two bodies.
+//!
+//! Promise: the same answer as a diff of the whole trees, without building them: members whose
+//! text is equal are passed over, and only what is left is parsed.
+//! Never here: what a change means.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use kausal_object::diff;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+/// Nesting beyond which text is compared as a whole.
+const DEPTH_MAX: u32 = 64;
+
+/// One changed field.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// Where (`spec.template.spec.containers[web].image`).
+    pub path: String,
+    /// What it was; `None` when it was not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old: Option<Value>,
+    /// What it is; `None` when it is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new: Option<Value>,
+    /// The old value is not known: nothing before this write is recorded.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub old_unknown: bool,
+}
+
+/// `path old -> new`, values as JSON; `?` for an unknown old value, `null` for none.
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let show = |value: &Option<Value>| {
+            value.as_ref().map_or_else(|| "null".to_owned(), Value::to_string)
+        };
+        let old = if self.old_unknown { "?".to_owned() } else { show(&self.old) };
+        write!(f, "{} {old} -> {}", self.path, show(&self.new))
+    }
+}
+
+/// Changes from one body to another. What every write changes (`resourceVersion`, `generation`,
+/// `managedFields`) is left out. Bodies that are no JSON have no changes.
+pub(crate) fn between(old: &str, new: &str) -> Vec<Change> {
+    let (Ok(old), Ok(new)) = (serde_json::from_str(old), serde_json::from_str(new)) else {
+        return Vec::new();
+    };
+    let Some((old, new)) = prune(old, new, Place::Body, 0) else { return Vec::new() };
+    let known = |change: diff::Change| Change {
+        path: change.path,
+        old: change.old,
+        new: change.new,
+        old_unknown: false,
+    };
+    diff::diff(&old, &new).into_iter().map(known).collect()
+}
+
+/// The values a request asks for, where nothing before it is known: `path ? -> new`.
+pub(crate) fn asked(request: &str) -> Vec<Change> {
+    let Ok(Value::Object(mut body)) = serde_json::from_str::<Value>(request) else {
+        return Vec::new();
+    };
+    body.retain(|name, _| !matches!(name.as_str(), "kind" | "apiVersion" | "status"));
+    if let Some(Value::Object(meta)) = body.get_mut("metadata") {
+        meta.retain(|name, _| !is_bookkeeping(name) && !is_identity(name));
+    }
+    let mut bare = Value::Object(body.clone());
+    empty_leaves(&mut bare);
+    let unknown = |change: diff::Change| Change {
+        path: change.path,
+        old: None,
+        new: change.new,
+        old_unknown: true,
+    };
+    diff::diff(&bare, &Value::Object(body)).into_iter().map(unknown).collect()
+}
+
+/// Keeps the objects and takes everything else away, so that a diff names every leaf.
+fn empty_leaves(value: &mut Value) {
+    let Value::Object(members) = value else { return };
+    members.retain(|_, member| has_leaves(member));
+    members.values_mut().for_each(empty_leaves);
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Body,
+    Metadata,
+    Inner,
+}
+
+impl Place {
+    fn of(self, member: &str) -> Self {
+        if self == Self::Body && member == "metadata" { Self::Metadata } else { Self::Inner }
+    }
+}
+
+fn is_bookkeeping(name: &str) -> bool {
+    matches!(name, "resourceVersion" | "generation" | "managedFields")
+}
+
+fn is_identity(name: &str) -> bool {
+    matches!(name, "name" | "namespace" | "uid" | "creationTimestamp" | "selfLink")
+}
+
+/// Both sides with equal members taken away; `None` when nothing is left.
+fn prune(old: &RawValue, new: &RawValue, place: Place, depth: u32) -> Option<(Value, Value)> {
+    if old.get() == new.get() {
+        return None;
+    }
+    let objects = old.get().starts_with('{') && new.get().starts_with('{');
+    if !objects || depth > DEPTH_MAX {
+        return Some((tree(old), tree(new)));
+    }
+    let (Some(old), Some(new)) = (members(old), members(new)) else { return None };
+    let mut left = (Map::new(), Map::new());
+    for (name, old) in &old {
+        if place == Place::Metadata && is_bookkeeping(name) {
+            continue;
+        }
+        match find(&new, name) {
+            None => added(&mut left.0, &mut left.1, name, tree(old)),
+            Some(new) => {
+                if let Some(pair) = prune(old, new, place.of(name), depth + 1) {
+                    put(&mut left.0, name, pair.0);
+                    put(&mut left.1, name, pair.1);
+                }
+            }
+        }
+    }
+    for (name, new) in &new {
+        let skipped = place == Place::Metadata && is_bookkeeping(name);
+        if !skipped && find(&old, name).is_none() {
+            added(&mut left.1, &mut left.0, name, tree(new));
+        }
+    }
+    let nothing = left.0.is_empty() && left.1.is_empty();
+    (!nothing).then(|| (Value::Object(left.0), Value::Object(left.1)))
+}
+
+/// A member that only one side has. An object is put on the other side without its leaves, so that
+/// each leaf is named (`annotations.x`, not `annotations`).
+fn added(own: &mut Map<String, Value>, other: &mut Map<String, Value>, name: &str, value: Value) {
+    let mut bare = value.clone();
+    put(own, name, value);
+    if has_leaves(&bare) {
+        empty_leaves(&mut bare);
+        put(other, name, bare);
+    }
+}
+
+fn has_leaves(value: &Value) -> bool {
+    value.as_object().is_some_and(|members| !members.is_empty())
+}
+
+fn put(map: &mut Map<String, Value>, name: &str, value: Value) {
+    map.insert(name.to_owned(), value);
+}
+
+fn tree(raw: &RawValue) -> Value {
+    serde_json::from_str(raw.get()).unwrap_or_else(|_| Value::String(raw.get().to_owned()))
+}
+
+type Member<'a> = (Cow<'a, str>, &'a RawValue);
+
+fn find<'a>(members: &[Member<'a>], name: &str) -> Option<&'a RawValue> {
+    members.iter().find(|(own, _)| own == name).map(|(_, value)| *value)
+}
+
+fn members(raw: &RawValue) -> Option<Vec<Member<'_>>> {
+    serde_json::from_str::<Members<'_>>(raw.get()).ok().map(|members| members.0)
+}
+
+struct Members<'a>(Vec<Member<'a>>);
+
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::new();
+        while let Some((name, value)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
+            members.push((name.0, value));
+        }
+        Ok(Members(members))
+    }
+}

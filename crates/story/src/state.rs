@@ -1,0 +1,328 @@
+//! Lives and states: what an object was, version after version.
+//!
+//! Promise: only a 2xx, non-dry-run answer whose kind is the object's own is a state; `Scale` gives
+//! replicas; an item of a deletecollection is how the object was before. Order is that of
+//! resourceVersion within a uid. Two lives of one name are told apart by uid.
+//! Never here: who did it, and what followed.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use kausal_trace::UnixNanos;
+use serde_json::Value;
+
+use crate::body::Head;
+use crate::fact::AuditFact;
+
+/// A resourceVersion: an unsigned decimal of any length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ResourceVersion<'a>(pub(crate) &'a str);
+
+impl Ord for ResourceVersion<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let digits = |text: &'_ str| text.trim_start_matches('0').len();
+        let (a, b) = (self.0, other.0);
+        digits(a)
+            .cmp(&digits(b))
+            .then_with(|| a.trim_start_matches('0').cmp(b.trim_start_matches('0')))
+    }
+}
+
+impl PartialOrd for ResourceVersion<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// One recorded state.
+#[derive(Clone, Debug)]
+pub(crate) struct State<'a> {
+    /// The fact that tells it, an index into the object's facts.
+    pub(crate) fact: usize,
+    /// When the request that tells it was received; it cannot have been so because of it before.
+    pub(crate) since: UnixNanos,
+    /// When it was known to be so.
+    pub(crate) at: UnixNanos,
+    pub(crate) head: Head,
+    /// The body; empty when only a `Scale` of an unknown object is recorded.
+    pub(crate) text: Cow<'a, str>,
+    pub(crate) source: Source,
+}
+
+/// How a state is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The answer to the write that made it.
+    Answer,
+    /// The state before it, with the replicas that a `Scale` told.
+    Scale,
+    /// An item of a deletecollection: how the object was before.
+    Before,
+}
+
+/// One life of an object: from its creation to its removal, under one uid.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Life<'a> {
+    /// Empty when no fact names it.
+    pub(crate) uid: Cow<'a, str>,
+    pub(crate) states: Vec<State<'a>>,
+    /// Facts of this life in the order of time.
+    pub(crate) facts: Vec<usize>,
+    /// The first write that took effect.
+    pub(crate) began: UnixNanos,
+    /// The fact with which the object was gone.
+    pub(crate) removal: Option<usize>,
+    /// The first recorded fact that asked for its deletion.
+    pub(crate) deletion: Option<usize>,
+}
+
+/// Lives of an object, and what each fact did in them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lives<'a> {
+    pub(crate) lives: Vec<Life<'a>>,
+    /// Of each fact: its life.
+    pub(crate) life_of: Vec<usize>,
+    /// Of each fact: the state it told, if it told one.
+    pub(crate) state_of: Vec<Option<usize>>,
+    /// Of each fact: whether it changed nothing.
+    pub(crate) no_op: Vec<bool>,
+}
+
+struct Seen<'a> {
+    uid: Cow<'a, str>,
+    head: Option<Head>,
+}
+
+/// Takes the merged facts of one object apart into lives and states.
+pub(crate) fn lives<'a>(resource: &str, facts: &[AuditFact<'a>]) -> Lives<'a> {
+    let mut seen: Vec<_> = facts.iter().map(|fact| see(resource, fact)).collect();
+    let mut all = Lives {
+        lives: begin(facts, &seen),
+        life_of: Vec::with_capacity(facts.len()),
+        state_of: vec![None; facts.len()],
+        no_op: vec![false; facts.len()],
+    };
+    for (index, fact) in facts.iter().enumerate() {
+        let life = life_at(&all.lives, fact, &seen[index].uid);
+        all.life_of.push(life);
+        all.lives[life].facts.push(index);
+    }
+    for life in 0..all.lives.len() {
+        all.fill_states(life, resource, facts, &mut seen);
+        all.find_end(life, resource, facts);
+    }
+    all
+}
+
+fn see<'a>(resource: &str, fact: &AuditFact<'a>) -> Seen<'a> {
+    if !fact.took_effect() {
+        return Seen { uid: Cow::Borrowed(fact.uid), head: None };
+    }
+    let told = fact.response_kind.is_empty() || fact.response_kind == "Scale";
+    let head = if told { Head::read(fact.response, resource) } else { None };
+    let uid = match &head {
+        _ if !fact.uid.is_empty() => Cow::Borrowed(fact.uid),
+        Some(head) => Cow::Owned(head.uid.to_string()),
+        None => Cow::Borrowed(""),
+    };
+    Seen { uid, head }
+}
+
+/// A life for each uid that a successful write names, in the order they began. Uids that only a
+/// refused request or a dry run names never were.
+fn begin<'a>(facts: &[AuditFact<'a>], seen: &[Seen<'a>]) -> Vec<Life<'a>> {
+    let mut lives: Vec<Life<'a>> = Vec::new();
+    for (fact, seen) in facts.iter().zip(seen) {
+        let names = fact.took_effect() && fact.is_write() && !seen.uid.is_empty();
+        if names && !lives.iter().any(|life| life.uid == seen.uid) {
+            lives.push(Life { uid: seen.uid.clone(), began: fact.start, ..Life::default() });
+        }
+    }
+    if lives.is_empty() {
+        lives.push(Life::default());
+    }
+    lives
+}
+
+fn life_at(lives: &[Life<'_>], fact: &AuditFact<'_>, uid: &str) -> usize {
+    let by_uid = || lives.iter().position(|life| life.uid == uid);
+    let by_time = || lives.iter().rposition(|life| life.began <= fact.start).unwrap_or(0);
+    let named = if fact.took_effect() && !uid.is_empty() { by_uid() } else { None };
+    named.unwrap_or_else(by_time)
+}
+
+impl<'a> Lives<'a> {
+    fn fill_states(
+        &mut self,
+        life: usize,
+        resource: &str,
+        facts: &[AuditFact<'a>],
+        seen: &mut [Seen<'a>],
+    ) {
+        let mut found: Vec<State<'a>> = Vec::new();
+        for &index in &self.lives[life].facts {
+            let head = seen.get_mut(index).and_then(|seen| seen.head.take());
+            if let Some((head, fact)) = head.zip(facts.get(index)) {
+                found.push(state(index, fact, head));
+            }
+        }
+        found.sort_by(|a, b| version(a).cmp(&version(b)).then(a.fact.cmp(&b.fact)));
+        let mut states: Vec<State<'a>> = Vec::with_capacity(found.len());
+        for mut state in found {
+            let last = states.last();
+            if last.is_some_and(|last| tells_nothing_new(last, &state)) {
+                let no_op = state.source != Source::Before;
+                self.no_op[state.fact] = no_op;
+                continue;
+            }
+            if state.source == Source::Scale {
+                scale(&mut state, last, resource);
+            }
+            self.state_of[state.fact] = Some(states.len());
+            states.push(state);
+        }
+        self.lives[life].states = states;
+    }
+
+    fn find_end(&mut self, life: usize, resource: &str, facts: &[AuditFact<'a>]) {
+        let this = &self.lives[life];
+        let asked = |index: &&usize| {
+            facts.get(**index).is_some_and(|fact| fact.took_effect() && fact.is_deletion())
+        };
+        let deletion = this.facts.iter().find(asked).copied();
+        let removal = this.facts.iter().copied().find(|&index| {
+            facts.get(index).is_some_and(|fact| self.removes(this, index, fact, resource))
+        });
+        self.lives[life].deletion = deletion;
+        self.lives[life].removal = removal;
+    }
+
+    /// Design §7, Removal.
+    fn removes(&self, life: &Life<'a>, index: usize, fact: &AuditFact<'a>, resource: &str) -> bool {
+        if !fact.took_effect() || !fact.is_write() {
+            return false;
+        }
+        if fact.verb == "delete" && fact.subresource.is_empty() && fact.response_kind == "Status" {
+            return true;
+        }
+        let Some(at) = self.state_of.get(index).copied().flatten() else {
+            return fact.verb == "deletecollection" && self.item_was_plain(life, fact, resource);
+        };
+        let Some(state) = life.states.get(at) else { return false };
+        let head = &state.head;
+        match (fact.verb, state.source) {
+            ("deletecollection", _) => is_plain(head, resource),
+            ("delete", Source::Answer) => {
+                !head.finalizers && (!head.deleting || head.deletion_grace == Some(0))
+            }
+            (_, Source::Answer) => {
+                let before = at.checked_sub(1).and_then(|at| life.states.get(at));
+                head.deleting
+                    && !head.finalizers
+                    && before.is_some_and(|before| {
+                        before.head.finalizers
+                            && before.head.resource_version == head.resource_version
+                    })
+            }
+            _ => false,
+        }
+    }
+
+    /// An item that only repeats a known state.
+    fn item_was_plain(&self, life: &Life<'a>, fact: &AuditFact<'a>, resource: &str) -> bool {
+        let known = life
+            .states
+            .iter()
+            .find(|state| *state.head.resource_version == *fact.resource_version)
+            .map(|state| is_plain(&state.head, resource));
+        known
+            .or_else(|| Head::read(fact.response, resource).map(|head| is_plain(&head, resource)))
+            .unwrap_or(false)
+    }
+
+    /// The state a fact started from: the one before the state it told, else the last before it
+    /// in time.
+    pub(crate) fn base(&self, facts: &[AuditFact<'a>], fact: usize) -> Option<&State<'a>> {
+        let life = self.lives.get(*self.life_of.get(fact)?)?;
+        if let Some(at) = self.state_of.get(fact).copied().flatten() {
+            return life.states.get(at.checked_sub(1)?);
+        }
+        let start = facts.get(fact)?.start;
+        life.states.iter().rfind(|state| state.at <= start)
+    }
+
+    /// The state a fact told.
+    pub(crate) fn state(&self, fact: usize) -> Option<&State<'a>> {
+        let at = self.state_of.get(fact).copied().flatten()?;
+        self.lives.get(*self.life_of.get(fact)?)?.states.get(at)
+    }
+
+    /// The life a fact belongs to.
+    pub(crate) fn life(&self, fact: usize) -> Option<&Life<'a>> {
+        self.lives.get(*self.life_of.get(fact)?)
+    }
+}
+
+/// Deleted at once when it is deleted: neither finalizers nor grace.
+fn is_plain(head: &Head, resource: &str) -> bool {
+    let graceful = resource == "pods" && head.pod_grace != Some(0);
+    !head.finalizers && head.deletion_grace.is_none() && !graceful
+}
+
+fn state<'a>(index: usize, fact: &AuditFact<'a>, head: Head) -> State<'a> {
+    let source = match () {
+        () if fact.response_kind == "Scale" => Source::Scale,
+        () if fact.verb == "deletecollection" => Source::Before,
+        () => Source::Answer,
+    };
+    let at = if source == Source::Before { fact.start } else { fact.end };
+    State { fact: index, since: fact.start, at, head, text: Cow::Borrowed(fact.response), source }
+}
+
+fn version<'s>(state: &'s State<'_>) -> ResourceVersion<'s> {
+    ResourceVersion(&state.head.resource_version)
+}
+
+fn tells_nothing_new(last: &State<'_>, next: &State<'_>) -> bool {
+    let same = last.head.resource_version == next.head.resource_version;
+    same && (next.source != Source::Answer || last.text == next.text)
+}
+
+/// Gives a `Scale` the rest of the object from the state before it. Changed replicas are a new
+/// generation: the apiserver counts every change of a spec.
+fn scale<'a>(state: &mut State<'a>, last: Option<&State<'a>>, resource: &str) {
+    let replicas = state.head.replicas;
+    let whole = last.filter(|last| !last.text.is_empty()).and_then(|last| {
+        let mut body: Value = serde_json::from_str(&last.text).ok()?;
+        let changed = last.head.replicas != replicas;
+        let meta = body.get_mut("metadata")?;
+        *meta.get_mut("resourceVersion")? = Value::from(&*state.head.resource_version);
+        if let Some(generation) = last.head.generation.filter(|_| changed) {
+            *meta.get_mut("generation")? = Value::from(generation + 1);
+        }
+        body.get_mut("spec")?.as_object_mut()?.insert("replicas".into(), replicas?.into());
+        let text = body.to_string();
+        Some((Head::read(&text, resource)?, text))
+    });
+    match whole {
+        Some((head, text)) => (state.head, state.text) = (head, Cow::Owned(text)),
+        None => state.text = Cow::Borrowed(""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resource_versions_are_numbers_of_any_length() {
+        let check = |a, b, expect| {
+            assert_eq!(ResourceVersion(a).cmp(&ResourceVersion(b)), expect, "{a} {b}");
+        };
+        check("999", "1000", Ordering::Less);
+        check("1000", "999", Ordering::Greater);
+        check("0007", "7", Ordering::Equal);
+        check("340282366920938463463374607431768211456", "9", Ordering::Greater);
+        check("", "1", Ordering::Less);
+    }
+}

@@ -1,0 +1,273 @@
+//! Views for Jaeger: an object and what it is linked to, as spans.
+//!
+//! Promise: every span carries exactly the asked trace id; there is one root; every parent is in
+//! the view; ids, order and times follow from the facts alone.
+//! Never here: wire formats, budgets of gathering.
+
+mod act_span;
+mod links;
+
+use std::collections::HashMap;
+
+use kausal_trace::{AttrValue, SpanId, SpanKind, TraceId, UnixNanos, ViewSpan, attribute as a};
+
+use crate::act;
+use crate::actor::Names;
+use crate::effects::Causes;
+use crate::gathered::{Gathered, Relation};
+use crate::mode::{Display, Mode};
+use crate::policy::TellPolicy;
+use crate::story::{Act, Outcome};
+use crate::tell::is_of_story;
+use crate::world::{FactId, Record, World};
+use act_span::Told;
+use links::Tree;
+
+/// Renders what was gathered as the spans of one trace, the root first.
+pub fn render(
+    gathered: &Gathered,
+    mode: Mode,
+    id: TraceId,
+    policy: &TellPolicy,
+) -> Vec<ViewSpan> {
+    let world = World::read(gathered, policy);
+    let causes = Causes::find(&world);
+    let tree = Tree::of(&world);
+    let mut told = tell_all(&world, &causes);
+    let mut warnings = world.warnings.clone();
+    warnings.extend(tree.warnings.iter().cloned());
+    limit(&mut told, policy, tree.order.len(), mode.display, &mut warnings);
+    let view = View { world: &world, mode, id, tree: &tree, told: &told };
+    view.spans(warnings)
+}
+
+/// What is told of each object, in the order of time.
+fn tell_all(world: &World<'_>, causes: &Causes) -> HashMap<usize, Vec<Told>> {
+    let shown: Vec<FactId> = world.fact_ids().filter(|id| is_shown(world, *id)).collect();
+    let actors: Vec<_> = shown.iter().filter_map(|id| world.fact(*id)).map(act::actor).collect();
+    let names = Names::of(&actors);
+    let mut told: HashMap<usize, Vec<Told>> = HashMap::new();
+    for id in shown {
+        let Some((act, fact)) = act::tell(world, causes, id).zip(world.fact(id)) else { continue };
+        let on = if is_namespace(world, id) { 0 } else { id.object };
+        told.entry(on).or_default().push(Told::act(act, fact, &names));
+    }
+    for (object, record) in world.objects.iter().enumerate() {
+        let events = record.events.iter().filter(|event| world.shows(event.time));
+        told.entry(object).or_default().extend(events.map(Told::event));
+    }
+    for told in told.values_mut() {
+        told.sort_by(|a, b| a.order().cmp(&b.order()));
+    }
+    told
+}
+
+fn is_namespace(world: &World<'_>, id: FactId) -> bool {
+    world.object(id).is_some_and(|record| record.relation == Relation::Namespace)
+}
+
+fn is_shown(world: &World<'_>, id: FactId) -> bool {
+    let Some((record, fact)) = world.object(id).zip(world.fact(id)) else { return false };
+    match record.relation {
+        Relation::Ancestor { .. } => world.shows(fact.start),
+        _ => is_of_story(world, id),
+    }
+}
+
+/// Leaves out what is over the budget: routine first, then what controllers did, newest first.
+fn limit(
+    told: &mut HashMap<usize, Vec<Told>>,
+    policy: &TellPolicy,
+    objects: usize,
+    display: Display,
+    warnings: &mut Vec<String>,
+) {
+    let total: usize = told.values().map(Vec::len).sum();
+    let room = match display {
+        Display::Tree => policy.view_spans_max.saturating_sub(objects),
+        Display::Tracing => usize::MAX,
+    };
+    if total <= room {
+        return;
+    }
+    let mut ranked: Vec<_> = told
+        .iter()
+        .flat_map(|(object, told)| {
+            told.iter().enumerate().map(move |(at, told)| (told.rank(), told.time, *object, at))
+        })
+        .collect();
+    ranked.sort_unstable();
+    let mut out: Vec<_> = ranked.split_off(room).iter().map(|(.., object, at)| (*object, *at)).collect();
+    out.sort_unstable_by(|a, b| b.cmp(a));
+    for (object, at) in &out {
+        if let Some(told) = told.get_mut(object) {
+            told.remove(*at);
+        }
+    }
+    warnings.push(format!(
+        "{} of {total} acts and events are left out, routine first; the mode `tracing` shows them",
+        out.len()
+    ));
+}
+
+struct View<'v, 'a> {
+    world: &'v World<'a>,
+    mode: Mode,
+    id: TraceId,
+    tree: &'v Tree,
+    told: &'v HashMap<usize, Vec<Told>>,
+}
+
+impl View<'_, '_> {
+    fn spans(&self, warnings: Vec<String>) -> Vec<ViewSpan> {
+        let times = self.times();
+        let mut spans = Vec::new();
+        let mut warnings = Some(warnings);
+        for &object in &self.tree.order {
+            let Some((record, time)) = self.world.objects.get(object).zip(times.get(&object)) else {
+                continue;
+            };
+            let mut span = self.object_span(object, record, *time);
+            let own = own_warnings(record);
+            let all: Vec<_> = warnings.take().into_iter().flatten().chain(own).collect();
+            if !all.is_empty() {
+                span.attributes.push((a::JAEGER_WARNINGS.to_owned(), AttrValue::Strs(all)));
+            }
+            let parent = span.span;
+            let told = self.told.get(&object).map(Vec::as_slice).unwrap_or_default();
+            match self.mode.display {
+                Display::Tracing => {
+                    span.events = told.iter().map(Told::to_event).collect();
+                    spans.push(span);
+                }
+                Display::Tree => {
+                    spans.push(span);
+                    spans.extend(told.iter().map(|told| self.act_span(record, told, parent)));
+                }
+            }
+        }
+        spans
+    }
+
+    /// From the first to the last thing that happened to an object and to what hangs under it.
+    fn times(&self) -> HashMap<usize, (UnixNanos, UnixNanos)> {
+        let mut times: HashMap<usize, (UnixNanos, UnixNanos)> = HashMap::new();
+        for &object in self.tree.order.iter().rev() {
+            let told = self.told.get(&object).map(Vec::as_slice).unwrap_or_default();
+            let own = told.iter().map(|told| (told.time, told.end)).reduce(union);
+            let under = times.get(&object).copied();
+            let Some(time) = own.into_iter().chain(under).reduce(union) else { continue };
+            times.insert(object, time);
+            if let Some(parent) = self.tree.parent_of(object) {
+                times.entry(parent).and_modify(|span| *span = union(*span, time)).or_insert(time);
+            }
+        }
+        let whole = times.values().copied().reduce(union);
+        let whole = whole.unwrap_or((self.world.from, self.world.to.min(LATEST)));
+        for &object in &self.tree.order {
+            times.entry(object).or_insert(whole);
+        }
+        times
+    }
+
+    fn object_span(
+        &self,
+        object: usize,
+        record: &Record<'_>,
+        (start, end): (UnixNanos, UnixNanos),
+    ) -> ViewSpan {
+        let key = &record.key;
+        let uids: Vec<String> = record
+            .lives
+            .lives
+            .iter()
+            .filter(|life| !life.uid.is_empty())
+            .map(|life| life.uid.to_string())
+            .collect();
+        let mut attributes = key_attributes(record);
+        if let [uid] = uids.as_slice() {
+            attributes.push((a::UID.to_owned(), AttrValue::Str(uid.clone())));
+        } else if !uids.is_empty() {
+            attributes.push((a::UID.to_owned(), AttrValue::Strs(uids)));
+        }
+        let told = self.told.get(&object).map(Vec::as_slice).unwrap_or_default();
+        ViewSpan {
+            trace: self.id,
+            span: self.object_id(record),
+            parent: self
+                .tree
+                .parent_of(object)
+                .and_then(|parent| self.world.objects.get(parent))
+                .map(|parent| self.object_id(parent)),
+            name: operation(record),
+            service: key.resource.clone(),
+            cluster: key.cluster.clone(),
+            start,
+            end,
+            attributes,
+            events: Vec::new(),
+            error: told.iter().find_map(Told::error_of_object),
+            kind: SpanKind::Internal,
+        }
+    }
+
+    fn act_span(&self, record: &Record<'_>, told: &Told, parent: SpanId) -> ViewSpan {
+        let mut attributes = key_attributes(record);
+        attributes.extend(told.attributes.iter().cloned());
+        ViewSpan {
+            trace: self.id,
+            span: SpanId::derived(self.id, &[b"act", &parent.0, &told.identity]),
+            parent: Some(parent),
+            name: told.name.clone(),
+            service: told.source.to_owned(),
+            cluster: record.key.cluster.clone(),
+            start: told.time,
+            end: told.end,
+            attributes,
+            events: Vec::new(),
+            error: told.error.clone(),
+            kind: SpanKind::Internal,
+        }
+    }
+
+    fn object_id(&self, record: &Record<'_>) -> SpanId {
+        let [cluster, group, resource, namespace, name] = record.key.as_ref().parts();
+        let parts =
+            [b"object".as_slice(), cluster.as_bytes(), group.as_bytes(), resource.as_bytes()];
+        SpanId::derived(self.id, &[parts.as_slice(), &[namespace.as_bytes(), name.as_bytes()]].concat())
+    }
+}
+
+/// The end of what a browser can show, for a view of nothing over an open range.
+const LATEST: UnixNanos = UnixNanos::from_seconds(4_102_444_800);
+
+fn union(a: (UnixNanos, UnixNanos), b: (UnixNanos, UnixNanos)) -> (UnixNanos, UnixNanos) {
+    (a.0.min(b.0), a.1.max(b.1))
+}
+
+/// `shop web`; the collection of a resource has no name.
+fn operation(record: &Record<'_>) -> String {
+    let key = &record.key;
+    let parts = [key.namespace.as_str(), key.name.as_str()];
+    let name = parts.iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join(" ");
+    if name.is_empty() { key.resource.clone() } else { name }
+}
+
+fn key_attributes(record: &Record<'_>) -> Vec<(String, AttrValue)> {
+    let names = [a::CLUSTER, a::GROUP, a::RESOURCE, a::NAMESPACE, a::NAME];
+    let parts = record.key.as_ref().parts();
+    names.iter().zip(parts).map(|(name, part)| ((*name).to_owned(), part.into())).collect()
+}
+
+fn own_warnings(record: &Record<'_>) -> Option<String> {
+    let lives = &record.lives.lives;
+    (lives.len() > 1).then(|| {
+        let uids: Vec<_> = lives.iter().map(|life| &*life.uid).collect();
+        format!("{} lives of this name, told apart by uid: {}", lives.len(), uids.join(", "))
+    })
+}
+
+/// Whether somebody who is no controller was refused.
+fn is_refused_act(act: &Act) -> bool {
+    act.folded.is_none() && matches!(act.outcome, Outcome::Refused { .. })
+}
