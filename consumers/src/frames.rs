@@ -5,7 +5,7 @@
 //! Never here: reading. A frame written twice, by whomever, is the same bytes and folds.
 
 use std::collections::HashSet;
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::mem;
 use std::sync::{Mutex, PoisonError};
 
@@ -49,7 +49,7 @@ pub struct BatchFrames {
 }
 
 /// An object as a link sees it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub struct LinkEnd<'a> {
     /// Its key.
     pub key: KeyRef<'a>,
@@ -62,7 +62,7 @@ pub struct LinkEnd<'a> {
 }
 
 /// A relation of one object to another on one day.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub struct LinkFrame<'a> {
     /// The day.
     pub day: Day,
@@ -80,14 +80,6 @@ impl LinkFrame<'_> {
     /// The same relation as it stands in the other's catalogue.
     fn reversed(&self) -> Self {
         Self { own: self.other, other: self.own, role: reversed(self.role), ..*self }
-    }
-}
-
-/// Kinds and apiVersions are how a reference was written, not which relation it is.
-impl Hash for LinkFrame<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        let Self { day, own, other, role, class } = self;
-        (day, own.key, own.uid, other.key, other.uid, role, class).hash(state);
     }
 }
 

@@ -61,7 +61,7 @@ impl Encoder {
         write(&act, state, words, out)?;
         let mut facts = 1;
         for body in items {
-            let part = ItemPart { act: &act, target: &target, subresource };
+            let part = ItemPart { act: &act, target: &target, list: &response };
             facts += part.write(body, item, words, out);
         }
         Ok(facts)
@@ -73,7 +73,7 @@ impl Encoder {
 struct ItemPart<'a> {
     act: &'a Act<'a>,
     target: &'a Target<'a>,
-    subresource: &'a str,
+    list: &'a ReadBody<'a>,
 }
 
 impl ItemPart<'_> {
@@ -85,7 +85,7 @@ impl ItemPart<'_> {
         words: &mut Words,
         out: &mut Output<'_>,
     ) -> u64 {
-        let Self { act, target, subresource } = self;
+        let Self { act, target, list } = self;
         let metadata = members(body).map_while(Result::ok).find(|member| member.is("metadata"));
         let metadata = metadata.map_or("", |member| member.value);
         let Some(name) = text_member(metadata, "name") else { return 0 };
@@ -100,7 +100,7 @@ impl ItemPart<'_> {
             return 0;
         }
         let redaction = act.redaction;
-        let of = BodyOf { key, subresource, part: BodyPart::Response, redaction };
+        let of = BodyOf { key, subresource: "", part: BodyPart::Response, redaction };
         let read = bodies::read(Some(body), of, text);
         let item = Act {
             key,
@@ -111,14 +111,28 @@ impl ItemPart<'_> {
             response: text,
             ..*act
         };
-        u64::from(write(&item, Some(&read), words, out).is_ok())
+        let list = list.facts.as_ref();
+        let state = State {
+            body: &read,
+            kind: list.and_then(|list| list.kind.strip_suffix("List")).unwrap_or_default(),
+            api_version: list.map_or("", |list| &list.api_version),
+        };
+        u64::from(write(&item, Some(state), words, out).is_ok())
     }
+}
+
+/// A body that shows the object's state, and the kind it is of: items of lists do not say theirs.
+#[derive(Clone, Copy)]
+struct State<'a> {
+    body: &'a ReadBody<'a>,
+    kind: &'a str,
+    api_version: &'a str,
 }
 
 /// Writes one fact, announces it, and what the object's state says of others.
 fn write(
     act: &Act<'_>,
-    state: Option<&ReadBody<'_>>,
+    state: Option<State<'_>>,
     words: &mut Words,
     out: &mut Output<'_>,
 ) -> Result<(), Unencodable> {
@@ -126,33 +140,30 @@ fn write(
     let hash = KeyHash::of(key);
     act.write(hash, words, out)?;
     Encoder::announce(key, hash, time, out);
-    if let Some(state) = state {
-        let facts = state.facts.as_ref();
-        let own = LinkEnd {
-            key,
-            uid: act.uid,
-            kind: facts.map_or("", |facts| &facts.kind),
-            api_version: facts.map_or("", |facts| &facts.api_version),
-        };
-        Encoder::announce_links(own, state, time, out);
+    if let Some(State { body, kind, api_version }) = state {
+        let own = LinkEnd { key, uid: act.uid, kind, api_version };
+        Encoder::announce_links(own, body, time, out);
     }
     Ok(())
 }
 
 /// The body that shows the object's state after the request: the answer, or, where answers are not
 /// recorded, the whole object that was sent.
-fn state_of<'r, 'b>(
+fn state_of<'a>(
     event: &Event<'_>,
-    request: &'r ReadBody<'b>,
-    response: &'r ReadBody<'b>,
-) -> Option<&'r ReadBody<'b>> {
-    if response.nature == Nature::OwnKind {
-        return Some(response);
-    }
+    request: &'a ReadBody<'_>,
+    response: &'a ReadBody<'_>,
+) -> Option<State<'a>> {
     let sent_whole = matches!(&*event.verb, "create" | "update")
         && request.nature == Nature::OwnKind
         && response.nature == Nature::Absent;
-    sent_whole.then_some(request)
+    let body = match response.nature {
+        Nature::OwnKind => response,
+        _ if sent_whole => request,
+        _ => return None,
+    };
+    let facts = body.facts.as_ref()?;
+    Some(State { body, kind: &facts.kind, api_version: &facts.api_version })
 }
 
 fn deleted_items<'b>(event: &Event<'_>, response: &ReadBody<'b>) -> Vec<&'b str> {
