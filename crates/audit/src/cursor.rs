@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use memchr::memchr;
+use wide::u8x16;
 
 use crate::{Limits, item::Reason, scan::Structure};
 
@@ -249,35 +250,22 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// First quote, backslash or control character at or after `at`, or the end; eight bytes a step.
+/// First quote, backslash or control character at or after `at`, or the end; 16 bytes a step.
 #[inline]
 fn special(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
-        let word = u64::from_le_bytes(*word);
-        let hits = equals(word, b'"') | equals(word, b'\\') | below_space(word);
+    while let Some(lane) = bytes.get(at..).and_then(<[u8]>::first_chunk::<16>) {
+        let lane = u8x16::new(*lane);
+        let hits = lane.simd_eq(u8x16::splat(b'"'))
+            | lane.simd_eq(u8x16::splat(b'\\'))
+            | lane.simd_lt(u8x16::splat(b' '));
+        let hits = hits.to_bitmask();
         if hits != 0 {
-            return at + (hits.trailing_zeros() / 8) as usize;
+            return at + hits.trailing_zeros() as usize;
         }
-        at += 8;
+        at += 16;
     }
     let rest = bytes.get(at..).unwrap_or_default();
     at + rest.iter().position(|b| matches!(b, b'"' | b'\\' | 0..0x20)).unwrap_or(rest.len())
-}
-
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGHS: u64 = 0x8080_8080_8080_8080;
-
-/// The high bit of each byte equal to `byte`; exact up to the first such byte.
-#[inline]
-const fn equals(word: u64, byte: u8) -> u64 {
-    let difference = word ^ (ONES * byte as u64);
-    difference.wrapping_sub(ONES) & !difference & HIGHS
-}
-
-/// The high bit of each byte below 0x20; exact up to the first such byte.
-#[inline]
-const fn below_space(word: u64) -> u64 {
-    word.wrapping_sub(ONES * 0x20) & !word & HIGHS
 }
 
 /// What a JSON string says; `raw` is what stands between its quotes. An escape that is none, and

@@ -30,6 +30,11 @@ struct Masks {
 }
 
 impl Structure {
+    /// A text that goes on outside of strings with so many brackets open.
+    pub(crate) fn at_depth(depth: usize) -> Self {
+        Self { depth, ..Self::default() }
+    }
+
     /// Brackets open, seen from after everything fed.
     pub(crate) const fn depth(&self) -> usize {
         self.depth
