@@ -1,0 +1,251 @@
+//! The command line: what can be typed.
+//!
+//! Never here: what a command does (`commands/`), and what a value means beyond its form.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use kausal_storage_plugin::query::ObjectQuery;
+
+use crate::answer::UsageError;
+
+/// The causal story of every Kubernetes object: who asked for what, what changed, what followed.
+#[derive(Debug, Parser)]
+#[command(name = "kausal", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 done · 1 failed · 2 wrong usage or configuration · 3 nothing found")]
+pub struct Cli {
+    /// Configuration file (YAML); `kausal config print` shows every setting
+    #[arg(long, global = true, env = "KAUSAL_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What to log: error, warn, info, debug, trace, or directives
+    #[arg(long, global = true, env = "KAUSAL_LOG", value_name = "LEVEL")]
+    pub log: Option<String>,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run everything in one process: webhook in, store, views out
+    AllInOne(AllInOne),
+    /// Read audit log files into the store
+    Ingest(Ingest),
+    /// Tell the story of an object: `kausal trace deploy/web -n shop`
+    Trace(Trace),
+    /// Find requests and Events: `kausal search username=bob verb=patch`
+    Search(Search),
+    /// Show an object as it was: `kausal get deploy/web -n shop --at 15:05`
+    Get(Get),
+    /// Ingest the bundled capture of a real cluster, tell its story, and keep serving it
+    Demo(AllInOne),
+    /// Check or print the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Look at the store itself
+    #[command(subcommand)]
+    Store(StoreCommand),
+}
+
+/// `kausal config …`.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Say whether the configuration is valid, and where it is not
+    Check,
+    /// Print the configuration in force, every setting with its value
+    Print,
+}
+
+/// `kausal store …`.
+#[derive(Debug, Subcommand)]
+pub enum StoreCommand {
+    /// Spans, bytes, partitions, time range
+    Stats(StatsArgs),
+}
+
+/// Where to read from or write to.
+#[derive(Clone, Debug, Args)]
+pub struct Target {
+    /// Folder of the embedded store [default: ./kausal-data]; a running server that holds it is asked instead
+    #[arg(long, env = "KAUSAL_STORE", value_name = "DIR", conflicts_with = "server")]
+    pub store: Option<PathBuf>,
+    /// A running kausal to ask, such as <http://127.0.0.1:16686>
+    #[arg(long, env = "KAUSAL_SERVER", value_name = "URL")]
+    pub server: Option<String>,
+}
+
+/// `kausal all-in-one` and `kausal demo`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct AllInOne {
+    /// Folder of the embedded store [default: ./kausal-data]
+    #[arg(long, env = "KAUSAL_STORE", value_name = "DIR")]
+    pub store: Option<PathBuf>,
+    /// Where the audit webhook listens [default: 127.0.0.1:8080]
+    #[arg(long, env = "KAUSAL_WEBHOOK_LISTEN", value_name = "ADDR")]
+    pub webhook_listen: Option<SocketAddr>,
+    /// Where the HTTP API listens [default: 127.0.0.1:16686]
+    #[arg(long, env = "KAUSAL_HTTP_LISTEN", value_name = "ADDR")]
+    pub http_listen: Option<SocketAddr>,
+    /// Where the gRPC storage plugin listens [default: 127.0.0.1:17271]
+    #[arg(long, env = "KAUSAL_GRPC_LISTEN", value_name = "ADDR")]
+    pub grpc_listen: Option<SocketAddr>,
+    /// Where probes and metrics listen [default: 127.0.0.1:9090]
+    #[arg(long, env = "KAUSAL_ADMIN_LISTEN", value_name = "ADDR")]
+    pub admin_listen: Option<SocketAddr>,
+}
+
+/// `kausal ingest`.
+#[derive(Debug, Args)]
+pub struct Ingest {
+    /// Name of the cluster the log is from
+    #[arg(long, value_name = "NAME")]
+    pub cluster: String,
+    /// Files, folders, or `-` for standard input; plain, gzip or zstd
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Say nothing but errors
+    #[arg(long, short)]
+    pub quiet: bool,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would print it as the text of a group")]
+    pub target: Target,
+}
+
+/// Which object, when.
+#[derive(Clone, Debug, Args)]
+pub struct Which {
+    /// The object, as kubectl takes it: deploy/web, deployments.apps/web, ns/shop
+    #[arg(value_name = "OBJECT", num_args = 1..=2, required = true)]
+    object: Vec<String>,
+    /// Namespace; without it the only object of that name, wherever it is
+    #[arg(long, short, value_name = "NAME")]
+    pub namespace: Option<String>,
+    /// Cluster; without it the only one there is
+    #[arg(long, value_name = "NAME")]
+    pub cluster: Option<String>,
+}
+
+impl Which {
+    /// The question for the object named by one argument (`deploy/web`) or two (`deploy web`).
+    pub fn query(&self) -> Result<ObjectQuery, UsageError> {
+        let [object, rest @ ..] = self.object.as_slice() else {
+            return Err(UsageError("no object given".to_owned()));
+        };
+        let query = ObjectQuery::typed(object, rest.first().map(String::as_str))
+            .map_err(|error| UsageError(format!("{error}; {}", error.hint())))?;
+        let (namespace, cluster) = (self.namespace.clone(), self.cluster.clone());
+        Ok(ObjectQuery { namespace, cluster, ..query })
+    }
+}
+
+/// A time range.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Range {
+    /// Begin: RFC 3339, or how long ago (30m, 6h, 2d)
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+    /// End: RFC 3339, or how long ago
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<String>,
+}
+
+/// `kausal trace`.
+#[derive(Debug, Args)]
+#[allow(missing_docs, reason = "clap would print it as the text of flattened groups")]
+pub struct Trace {
+    #[command(flatten)]
+    pub which: Which,
+    #[command(flatten)]
+    pub range: Range,
+    /// Show a view instead of the story: tracing, tree, "tree [full tree]", … or eight hex digits
+    #[arg(long, value_name = "MODE")]
+    pub mode: Option<String>,
+    /// Show every write, also what is folded otherwise
+    #[arg(long)]
+    pub all: bool,
+    /// Form of the answer
+    #[arg(long, short, value_enum, default_value_t = TraceOutput::Text)]
+    pub output: TraceOutput,
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// `kausal search`.
+#[derive(Debug, Args)]
+#[allow(missing_docs, reason = "clap would print it as the text of flattened groups")]
+pub struct Search {
+    /// Attributes that must all hold: username=bob verb=patch resource=deployments namespace=shop
+    #[arg(value_name = "KEY=VALUE")]
+    pub attributes: Vec<String>,
+    #[command(flatten)]
+    pub range: Range,
+    /// How many, newest first
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    pub limit: usize,
+    /// Form of the answer
+    #[arg(long, short, value_enum, default_value_t = SearchOutput::Text)]
+    pub output: SearchOutput,
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// `kausal get`.
+#[derive(Debug, Args)]
+#[allow(missing_docs, reason = "clap would print it as the text of flattened groups")]
+pub struct Get {
+    #[command(flatten)]
+    pub which: Which,
+    /// When: RFC 3339, or how long ago; without it the newest state
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+    /// Form of the answer
+    #[arg(long, short, value_enum, default_value_t = GetOutput::Yaml)]
+    pub output: GetOutput,
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// `kausal store stats`.
+#[derive(Debug, Args)]
+#[allow(missing_docs, reason = "clap would print it as the text of flattened groups")]
+pub struct StatsArgs {
+    /// Form of the answer
+    #[arg(long, short, value_enum, default_value_t = SearchOutput::Text)]
+    pub output: SearchOutput,
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// Forms of a story.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TraceOutput {
+    /// For people.
+    Text,
+    /// The story with all it rests on.
+    Json,
+    /// The view as OTLP/JSON.
+    Otlp,
+    /// The story, as YAML.
+    Yaml,
+}
+
+/// Forms of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SearchOutput {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Forms of a manifest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GetOutput {
+    /// As kubectl prints it.
+    Yaml,
+    /// As the API returns it.
+    Json,
+}

@@ -1,0 +1,159 @@
+//! `kausal all-in-one`: webhook in, embedded store, doors out, in one process.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context;
+use axum::Router;
+use kausal_consumers::sink::StoreSink;
+use kausal_runtime::prometheus_client::registry::Registry;
+use kausal_runtime::readiness::Readiness;
+use kausal_runtime::tls::{ServerTls, TlsConfig};
+use kausal_runtime::{CancellationToken, admin, serve};
+use kausal_storage_plugin::grpc::HealthReporter;
+use kausal_storage_plugin::{Doors, Reader, grpc, grpc_router, http_router};
+use kausal_store::{EmbeddedStore, SpanStore};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+
+use super::process::{Settings, pipeline};
+use crate::answer::Outcome;
+use crate::cli::AllInOne;
+use crate::config::{Door, Loaded};
+
+/// Runs until told to leave.
+pub fn run(loaded: Loaded, flags: &AllInOne) -> anyhow::Result<Outcome> {
+    let settings = Settings::of(&loaded, flags)?;
+    runtime()?.block_on(async {
+        let running = start(&loaded, settings).await?;
+        running.until_told().await
+    })
+}
+
+/// The threads that wait for sockets; work that takes longer runs on threads of its own.
+pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.enable_all().build().context("the threads of the process cannot be started")
+}
+
+/// The running parts.
+pub struct Running {
+    /// Where the HTTP API can be asked.
+    pub url: String,
+    /// Where Jaeger finds the storage plugin.
+    pub grpc: SocketAddr,
+    /// Where audit webhooks post to.
+    pub webhook: String,
+    /// From bytes to durable spans.
+    pub pipeline: Arc<kausal_consumers::Pipeline>,
+    /// Answers questions.
+    pub reader: Reader,
+    doors: JoinSet<()>,
+    stop: CancellationToken,
+    health: HealthReporter,
+}
+
+/// A bound door, with what goes through it still to come.
+struct Bound {
+    listener: TcpListener,
+    address: SocketAddr,
+    tls: Option<ServerTls>,
+}
+
+/// Binds every door, opens the store, and serves.
+pub async fn start(loaded: &Loaded, settings: Settings) -> anyhow::Result<Running> {
+    let webhook_tls = settings.webhook.tls().map(TlsConfig::load).transpose();
+    let webhook_tls = webhook_tls.map_err(|error| loaded.wrong("webhook.tls", &error))?;
+    let webhook = Bound::new("webhook.listen", settings.webhook.listen(), webhook_tls).await?;
+    let http = Bound::of(settings.http, "http.listen").await?;
+    let grpc = Bound::of(settings.grpc, "grpc.listen").await?;
+    let admin = Bound::of(settings.admin, "admin.listen").await?;
+
+    let readiness = Readiness::default();
+    let opening = readiness.latch("store");
+    let mut registry = Registry::default();
+    let (url, config) = (http.url(), settings.store.clone());
+    let holder = Some(url.clone());
+    let store = tokio::task::spawn_blocking(move || EmbeddedStore::open(&config, holder)).await??;
+    let store: Arc<EmbeddedStore> = Arc::new(store);
+    let sink = Arc::new(StoreSink::new(store.clone()));
+    let pipeline =
+        pipeline(loaded, settings.filter, sink, &settings.store.dir, &mut registry)?;
+    let reader = Reader::new(store as Arc<dyn SpanStore>, settings.read);
+    let reading = kausal_storage_plugin::Metrics::register(&mut registry);
+    let served = Doors::new(reader.clone(), reading);
+    drop(opening);
+
+    let (plugin, health) = grpc_router(served.clone()).await;
+    let mut running = Running {
+        url,
+        grpc: grpc.address,
+        webhook: webhook.url(),
+        pipeline: pipeline.clone(),
+        reader,
+        doors: JoinSet::new(),
+        stop: CancellationToken::new(),
+        health,
+    };
+    // `kausal ingest` beside a running server finds this door in the store's lock.
+    running.open(http, http_router(served).merge(plugin.clone().reset_fallback()));
+    running.open(grpc, plugin);
+    running.open(webhook, settings.webhook.router(pipeline));
+    running.open(admin, admin::router(readiness, Arc::new(registry)));
+    running.announce();
+    Ok(running)
+}
+
+impl Bound {
+    async fn of(door: Door, setting: &'static str) -> anyhow::Result<Self> {
+        Self::new(setting, door.address, door.tls).await
+    }
+
+    async fn new(
+        setting: &'static str,
+        address: SocketAddr,
+        tls: Option<ServerTls>,
+    ) -> anyhow::Result<Self> {
+        let listener = serve::bind(setting, address).await?;
+        Ok(Self { address: listener.local_addr()?, listener, tls })
+    }
+
+    /// How this machine reaches it.
+    fn url(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let mut address = self.address;
+        if address.ip().is_unspecified() {
+            address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+        }
+        format!("{scheme}://{address}")
+    }
+}
+
+impl Running {
+    fn open(&mut self, door: Bound, router: Router) {
+        let Bound { listener, tls, .. } = door;
+        self.doors.spawn(serve::serve(listener, tls, router, self.stop.clone()));
+    }
+
+    fn announce(&self) {
+        tracing::info!(webhook = %self.webhook, http = %self.url, grpc = %self.grpc, "serving");
+    }
+
+    /// Waits for SIGTERM or SIGINT, then finishes what is under way and closes the store.
+    pub async fn until_told(mut self) -> anyhow::Result<Outcome> {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            // A door only ends when told, or when it panicked.
+            _ = self.doors.join_next() => anyhow::bail!("a door closed by itself"),
+        }
+        tracing::info!("leaving: finishing what is under way");
+        grpc::leave(&self.health).await;
+        self.stop.cancel();
+        while self.doors.join_next().await.is_some() {}
+        Ok(Outcome::Done)
+    }
+}

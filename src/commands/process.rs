@@ -1,0 +1,114 @@
+//! From a valid configuration to running parts, for every command that writes or serves.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use kausal_audit::Limits;
+use kausal_consumers::dead_letters::DeadLetters;
+use kausal_consumers::sink::Sink;
+use kausal_consumers::source::webhook::Webhook;
+use kausal_consumers::{Clusters, Filter, Metrics, Pipeline, PipelineParts};
+use kausal_runtime::clock;
+use kausal_runtime::prometheus_client::registry::Registry;
+use kausal_storage_plugin::ReadLimits;
+use kausal_store::{Clock, EmbeddedConfig};
+use kausal_trace::UnixNanos;
+
+use crate::cli::AllInOne;
+use crate::config::{Door, Loaded};
+
+/// Folder of the dead letters within that of the store.
+const DEAD_LETTERS: &str = "dead-letters";
+
+/// Every setting, valid.
+#[derive(Debug)]
+pub struct Settings {
+    /// The embedded store.
+    pub store: EmbeddedConfig,
+    /// Names of clusters.
+    pub clusters: Clusters,
+    /// Which requests become spans.
+    pub filter: Filter,
+    /// What one question may cost.
+    pub read: ReadLimits,
+    /// The audit webhook.
+    pub webhook: Webhook,
+    /// The HTTP API.
+    pub http: Door,
+    /// The gRPC storage plugin.
+    pub grpc: Door,
+    /// Probes and metrics.
+    pub admin: Door,
+}
+
+impl Settings {
+    /// Checks everything, flags over file.
+    pub fn of(loaded: &Loaded, flags: &AllInOne) -> anyhow::Result<Self> {
+        let mut loaded = loaded.clone();
+        let config = &mut loaded.config;
+        set(&mut config.store.dir, flags.store.as_ref());
+        set(&mut config.webhook.listen, flags.webhook_listen.as_ref());
+        config.http.listen = flags.http_listen.or(config.http.listen);
+        config.grpc.listen = flags.grpc_listen.or(config.grpc.listen);
+        config.admin.listen = flags.admin_listen.or(config.admin.listen);
+        let (loaded, config) = (&loaded, &loaded.config);
+        let clusters = config.clusters.clone().validate();
+        let clusters = clusters.map_err(|error| loaded.wrong("clusters.aliases", &error))?;
+        let webhook = config.webhook.clone().validate(clusters.clone());
+        Ok(Self {
+            store: config.store.validate(loaded)?,
+            filter: filter(loaded)?,
+            read: read(loaded)?,
+            webhook: webhook.map_err(|error| loaded.wrong("webhook", &error))?,
+            http: config.http.validate("http", loaded)?,
+            grpc: config.grpc.validate("grpc", loaded)?,
+            admin: config.admin.validate("admin", loaded)?,
+            clusters,
+        })
+    }
+}
+
+/// Which requests become spans.
+pub fn filter(loaded: &Loaded) -> anyhow::Result<Filter> {
+    let filter = loaded.config.filter.clone().validate();
+    Ok(filter.map_err(|error| loaded.wrong("filter.rules", &error))?)
+}
+
+/// What one question may cost.
+pub fn read(loaded: &Loaded) -> anyhow::Result<ReadLimits> {
+    let limits = loaded.config.read.clone().validate();
+    Ok(limits.map_err(|error| loaded.wrong(&format!("read.{}", error.setting), &error))?)
+}
+
+/// The pipeline from bytes to durable spans; `dir` is the folder of the store.
+pub fn pipeline(
+    loaded: &Loaded,
+    filter: Filter,
+    sink: Arc<dyn Sink>,
+    dir: &Path,
+    registry: &mut Registry,
+) -> anyhow::Result<Arc<Pipeline>> {
+    let letters = &loaded.config.dead_letters;
+    let folder = match letters.folder.as_os_str().is_empty() {
+        true => dir.join(DEAD_LETTERS),
+        false => letters.folder.clone(),
+    };
+    let dead_letters = DeadLetters::open(&folder, letters.bytes_max).map_err(|error| {
+        loaded.wrong("dead_letters.folder", &format!("{}: {error}", folder.display()))
+    })?;
+    Ok(Pipeline::new(PipelineParts {
+        filter,
+        redaction: Arc::new(loaded.config.redaction.load(dir, loaded)?),
+        limits: Limits::default(),
+        sink,
+        dead_letters: Some(dead_letters),
+        clock: Clock::new(|| UnixNanos(clock::now())),
+        metrics: Metrics::register(registry),
+    }))
+}
+
+fn set<T: Clone>(setting: &mut T, flag: Option<&T>) {
+    if let Some(flag) = flag {
+        setting.clone_from(flag);
+    }
+}
