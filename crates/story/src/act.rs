@@ -3,7 +3,7 @@
 //! Promise: changes are counted from the last recorded state before the write; where that is not
 //! the state it started from, or is not known, the act says so.
 
-use kausal_object::ObjectKey;
+use kausal_object::{ObjectKey, kinds};
 use kausal_trace::UnixNanos;
 use serde_json::Value;
 
@@ -159,10 +159,12 @@ fn changes(record: &Record<'_>, fact: &AuditFact<'_>, index: usize) -> (Vec<Chan
     }
     let whole = base.filter(|base| !base.text.is_empty());
     match (whole, record.lives.state(index)) {
-        (Some(base), Some(state)) if state.source == Source::Answer => {
+        (Some(base), Some(state)) if matches!(state.source, Source::Answer | Source::Metadata) => {
             (changes::between(&base.text, &state.text), kind_of_base(fact, base, state))
         }
-        (Some(base), None) if fact.dry_run && fact.response_kind.is_empty() && !fact.response.is_empty() => {
+        (Some(base), None)
+            if fact.dry_run && fact.response_kind.is_empty() && !fact.response.is_empty() =>
+        {
             (changes::between(&base.text, fact.response), Base::Recorded)
         }
         _ => (changes::asked(fact.request), Base::Unknown),
@@ -242,9 +244,16 @@ pub(crate) fn request<'f>(fact: &'f AuditFact<'_>) -> (&'f str, &'f str, &'f str
     fact.request_key()
 }
 
+/// `rs`, `job`, or the plural of what is not built in.
+pub(crate) fn kind_word(key: &ObjectKey) -> String {
+    let kind = || kinds::kind(&key.group, &key.resource).map(str::to_ascii_lowercase);
+    let short = kinds::short(&key.group, &key.resource).map(str::to_owned);
+    short.or_else(kind).unwrap_or_else(|| key.resource.clone())
+}
+
 /// `rs/597699c6dd` rather than `rs/web-597699c6dd` in the story of `web`.
 pub(crate) fn short_name(key: &ObjectKey, root: &ObjectKey) -> String {
-    let kind = kausal_object::kinds::short(&key.group, &key.resource).unwrap_or(&key.resource);
+    let kind = kind_word(key);
     let own = key.name.strip_prefix(&root.name).and_then(|rest| rest.strip_prefix('-'));
     let same_place = key.namespace == root.namespace && key.cluster == root.cluster;
     let name = own.filter(|_| same_place && key.resource != "pods").unwrap_or(&key.name);

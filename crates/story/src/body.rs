@@ -106,10 +106,8 @@ impl Head {
     pub(crate) fn read(text: &str, resource: &str) -> Option<Self> {
         let body: Body<'_> = serde_json::from_str(text).ok()?;
         let meta = body.metadata?;
-        let spec: Spec<'_> = body
-            .spec
-            .and_then(|spec| serde_json::from_str(spec.get()).ok())
-            .unwrap_or_default();
+        let spec: Spec<'_> =
+            body.spec.and_then(|spec| serde_json::from_str(spec.get()).ok()).unwrap_or_default();
         let owners = meta.owner_references.unwrap_or_default().into_iter().map(Owner::from);
         Some(Self {
             uid: meta.uid.into(),

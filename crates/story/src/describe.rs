@@ -74,7 +74,9 @@ fn done(act: &Act, record: &Record<'_>, fact: &AuditFact<'_>, index: usize) -> S
         return deletion(record, fact, index);
     }
     if is_creation(record, fact, index) {
-        return created(if fact.response.is_empty() { fact.request } else { fact.response });
+        let what = created(if fact.response.is_empty() { fact.request } else { fact.response });
+        let verb = if fact.verb == "create" { "" } else { "created" };
+        return join(&[verb.to_owned(), what]);
     }
     if act.removes {
         return join(&[changes(act), "which let it go".to_owned()]);

@@ -130,6 +130,20 @@ fn key_of<'a>(span: &SpanRef<'a>) -> KeyRef<'a> {
     }
 }
 
+impl EventFact<'_> {
+    /// When to show it: an Event's clock has whole seconds only, so within its second it stands
+    /// where its write was received.
+    pub(crate) fn shown_at(&self) -> UnixNanos {
+        const SECOND: u64 = 1_000_000_000;
+        let received = UnixNanos::parse_rfc3339(self.received).unwrap_or(self.time);
+        if self.time.0 % SECOND == 0 {
+            UnixNanos(received.0.clamp(self.time.0, self.time.0.saturating_add(SECOND - 1)))
+        } else {
+            self.time
+        }
+    }
+}
+
 impl AuditFact<'_> {
     /// Whether the request was answered with 2xx.
     pub(crate) fn succeeded(&self) -> bool {

@@ -35,6 +35,6 @@ pub use frames::{Catalogue, LinkFrame, LinkRole};
 pub use gathered::{Gathered, GatheredObject, Relation};
 pub use manifest::{Confidence, Manifest, NoManifest, manifest_at};
 pub use mode::{Display, Mode, Reach};
-pub use policy::TellPolicy;
+pub use policy::{TellPolicy, VIEW_SPANS_MAX};
 pub use story::Story;
 pub use tell::tell;

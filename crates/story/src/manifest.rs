@@ -81,16 +81,16 @@ pub fn manifest_at(gathered: &Gathered, at: UnixNanos) -> Result<Manifest, NoMan
     let world = World::read(gathered, &TellPolicy::default());
     let root = world.root();
     let wrote = |fact: &AuditFact<'_>| fact.took_effect() && fact.is_write() && fact.end <= at;
-    let life = root.lives.lives.iter().rev().find(|life| {
-        life.facts.iter().any(|&index| root.facts.get(index).is_some_and(wrote))
-    });
+    let life = root
+        .lives
+        .lives
+        .iter()
+        .rev()
+        .find(|life| life.facts.iter().any(|&index| root.facts.get(index).is_some_and(wrote)));
     let Some(life) = life else { return Err(before_everything(root, at)) };
     let removal = life.removal.and_then(|index| root.facts.get(index));
     if let Some(removal) = removal.filter(|removal| removal.end <= at) {
-        return Err(NoManifest::Removed {
-            at: removal.end,
-            audit_id: removal.audit_id.to_owned(),
-        });
+        return Err(NoManifest::Removed { at: removal.end, audit_id: removal.audit_id.to_owned() });
     }
     let state = life.states.iter().rfind(|state| state.at <= at && !state.text.is_empty());
     let state = state.ok_or(NoManifest::NoState)?;
@@ -106,9 +106,7 @@ fn before_everything(root: &Record<'_>, at: UnixNanos) -> NoManifest {
         crate::act::is_creation(root, fact, index).then_some(fact)
     });
     match created {
-        Some(fact) => {
-            NoManifest::NotYet { at: fact.end, audit_id: fact.audit_id.to_owned() }
-        }
+        Some(fact) => NoManifest::NotYet { at: fact.end, audit_id: fact.audit_id.to_owned() },
         None => NoManifest::NothingRecorded,
     }
 }

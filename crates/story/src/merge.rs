@@ -22,9 +22,8 @@ pub(crate) fn audits<'a>(
     let mut merged: Vec<AuditFact<'a>> = Vec::with_capacity(facts.len());
     let mut group = 0;
     for fact in facts {
-        let new_group = merged
-            .get(group)
-            .is_none_or(|first| same_request(first, &fact) != Ordering::Equal);
+        let new_group =
+            merged.get(group).is_none_or(|first| same_request(first, &fact) != Ordering::Equal);
         if new_group {
             group = merged.len();
             merged.push(fact);
@@ -68,9 +67,9 @@ pub(crate) fn in_time(a: &AuditFact<'_>, b: &AuditFact<'_>) -> Ordering {
 }
 
 fn same_request(a: &AuditFact<'_>, b: &AuditFact<'_>) -> Ordering {
-    a.request_key().cmp(&b.request_key()).then_with(|| {
-        if a.audit_id.is_empty() { a.span.cmp(&b.span) } else { Ordering::Equal }
-    })
+    a.request_key()
+        .cmp(&b.request_key())
+        .then_with(|| if a.audit_id.is_empty() { a.span.cmp(&b.span) } else { Ordering::Equal })
 }
 
 fn best_first(a: &AuditFact<'_>, b: &AuditFact<'_>) -> Ordering {
@@ -244,14 +243,13 @@ mod tests {
 
     #[test]
     fn copies_that_differ_only_by_key_are_one() {
-        let other_key =
-            AuditFact { response: "{\"a\":2}", redaction_key: "k2", ..fact(200) };
+        let other_key = AuditFact { response: "{\"a\":2}", redaction_key: "k2", ..fact(200) };
         check(&[AuditFact { redaction_key: "k1", ..fact(200) }, other_key], 1, 0);
     }
 
     #[test]
     fn one_window_either_side_is_one_request_two_are_not() {
-        let later = |seconds| AuditFact {
+        let later = |seconds: u64| AuditFact {
             start: UnixNanos::from_seconds(1_795_187_131 + seconds),
             ..fact(200)
         };

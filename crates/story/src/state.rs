@@ -1,7 +1,7 @@
 //! Lives and states: what an object was, version after version.
 //!
 //! Promise: only a 2xx, non-dry-run answer whose kind is the object's own is a state; `Scale` gives
-//! replicas; an item of a deletecollection is how the object was before. Order is that of
+//! replicas, `PartialObjectMetadata` metadata; an item of a deletecollection is how the object was before. Order is that of
 //! resourceVersion within a uid. Two lives of one name are told apart by uid.
 //! Never here: who did it, and what followed.
 
@@ -56,6 +56,8 @@ pub(crate) enum Source {
     Answer,
     /// The state before it, with the replicas that a `Scale` told.
     Scale,
+    /// The state before it, with the metadata that a `PartialObjectMetadata` told.
+    Metadata,
     /// An item of a deletecollection: how the object was before.
     Before,
 }
@@ -118,7 +120,7 @@ fn see<'a>(resource: &str, fact: &AuditFact<'a>) -> Seen<'a> {
     if !fact.took_effect() {
         return Seen { uid: Cow::Borrowed(fact.uid), head: None };
     }
-    let told = fact.response_kind.is_empty() || fact.response_kind == "Scale";
+    let told = matches!(fact.response_kind, "" | "Scale" | "PartialObjectMetadata");
     let head = if told { Head::read(fact.response, resource) } else { None };
     let uid = match &head {
         _ if !fact.uid.is_empty() => Cow::Borrowed(fact.uid),
@@ -175,8 +177,8 @@ impl<'a> Lives<'a> {
                 self.no_op[state.fact] = no_op;
                 continue;
             }
-            if state.source == Source::Scale {
-                scale(&mut state, last, resource);
+            if matches!(state.source, Source::Scale | Source::Metadata) {
+                complete(&mut state, last, resource);
             }
             self.state_of[state.fact] = Some(states.len());
             states.push(state);
@@ -215,7 +217,7 @@ impl<'a> Lives<'a> {
             ("delete", Source::Answer) => {
                 !head.finalizers && (!head.deleting || head.deletion_grace == Some(0))
             }
-            (_, Source::Answer) => {
+            (_, Source::Answer | Source::Metadata) => {
                 let before = at.checked_sub(1).and_then(|at| life.states.get(at));
                 head.deleting
                     && !head.finalizers
@@ -272,6 +274,7 @@ fn is_plain(head: &Head, resource: &str) -> bool {
 fn state<'a>(index: usize, fact: &AuditFact<'a>, head: Head) -> State<'a> {
     let source = match () {
         () if fact.response_kind == "Scale" => Source::Scale,
+        () if fact.response_kind == "PartialObjectMetadata" => Source::Metadata,
         () if fact.verb == "deletecollection" => Source::Before,
         () => Source::Answer,
     };
@@ -285,22 +288,26 @@ fn version<'s>(state: &'s State<'_>) -> ResourceVersion<'s> {
 
 fn tells_nothing_new(last: &State<'_>, next: &State<'_>) -> bool {
     let same = last.head.resource_version == next.head.resource_version;
-    same && (next.source != Source::Answer || last.text == next.text)
+    same && match next.source {
+        Source::Answer => last.text == next.text,
+        Source::Metadata => {
+            let (a, b) = (&last.head, &next.head);
+            (a.deleting, a.finalizers, &a.owners) == (b.deleting, b.finalizers, &b.owners)
+        }
+        Source::Scale | Source::Before => true,
+    }
 }
 
-/// Gives a `Scale` the rest of the object from the state before it. Changed replicas are a new
-/// generation: the apiserver counts every change of a spec.
-fn scale<'a>(state: &mut State<'a>, last: Option<&State<'a>>, resource: &str) {
-    let replicas = state.head.replicas;
+/// Gives a `Scale` or a `PartialObjectMetadata` the rest of the object from the state before it.
+fn complete<'a>(state: &mut State<'a>, last: Option<&State<'a>>, resource: &str) {
     let whole = last.filter(|last| !last.text.is_empty()).and_then(|last| {
         let mut body: Value = serde_json::from_str(&last.text).ok()?;
-        let changed = last.head.replicas != replicas;
-        let meta = body.get_mut("metadata")?;
-        *meta.get_mut("resourceVersion")? = Value::from(&*state.head.resource_version);
-        if let Some(generation) = last.head.generation.filter(|_| changed) {
-            *meta.get_mut("generation")? = Value::from(generation + 1);
+        if state.source == Source::Scale {
+            put_scale(&mut body, &state.head, &last.head)?;
+        } else {
+            let partial: Value = serde_json::from_str(&state.text).ok()?;
+            *body.get_mut("metadata")? = partial.get("metadata")?.clone();
         }
-        body.get_mut("spec")?.as_object_mut()?.insert("replicas".into(), replicas?.into());
         let text = body.to_string();
         Some((Head::read(&text, resource)?, text))
     });
@@ -308,6 +315,18 @@ fn scale<'a>(state: &mut State<'a>, last: Option<&State<'a>>, resource: &str) {
         Some((head, text)) => (state.head, state.text) = (head, Cow::Owned(text)),
         None => state.text = Cow::Borrowed(""),
     }
+}
+
+/// Changed replicas are a new generation: the apiserver counts every change of a spec.
+fn put_scale(body: &mut Value, scale: &Head, last: &Head) -> Option<()> {
+    let changed = last.replicas != scale.replicas;
+    let meta = body.get_mut("metadata")?;
+    *meta.get_mut("resourceVersion")? = Value::from(&*scale.resource_version);
+    if let Some(generation) = last.generation.filter(|_| changed) {
+        *meta.get_mut("generation")? = Value::from(generation + 1);
+    }
+    body.get_mut("spec")?.as_object_mut()?.insert("replicas".into(), scale.replicas?.into());
+    Some(())
 }
 
 #[cfg(test)]

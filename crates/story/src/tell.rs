@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use kausal_trace::UnixNanos;
+
 use crate::act;
 use crate::describe;
 use crate::effects::Causes;
@@ -42,7 +44,11 @@ pub(crate) fn effects(world: &World<'_>, causes: &Causes) -> HashMap<FactId, Vec
             continue;
         }
         let told = record.folds.get(id.fact).copied().flatten().is_none();
-        if told && record.is_of_story() && id.object != 0 && fact.is_deletion() && fact.took_effect()
+        if told
+            && record.is_of_story()
+            && id.object != 0
+            && fact.is_deletion()
+            && fact.took_effect()
         {
             by_act.entry(id).or_default().push(act::own_deletion(record, fact));
         }
@@ -63,15 +69,23 @@ pub(crate) fn effects(world: &World<'_>, causes: &Causes) -> HashMap<FactId, Vec
 pub(crate) fn is_of_story(world: &World<'_>, id: FactId) -> bool {
     let Some((record, fact)) = world.object(id).zip(world.fact(id)) else { return false };
     let ends_namespace = record.relation == Relation::Namespace
-        && record.lives.life(id.fact).is_some_and(|life| life.deletion == Some(id.fact));
+        && record.lives.life(id.fact).is_some_and(|life| life.deletion == Some(id.fact))
+        && anything_lived(world, fact.start);
     world.shows(fact.start) && (record.is_of_story() || ends_namespace)
 }
 
-fn lives(
-    world: &World<'_>,
-    causes: &Causes,
-    effects: &HashMap<FactId, Vec<Effect>>,
-) -> Vec<Life> {
+/// Whether, as far as is known, the root or something it owns was there at a time.
+fn anything_lived(world: &World<'_>, time: UnixNanos) -> bool {
+    let of_story = world.objects.iter().filter(|record| record.is_of_story());
+    of_story.into_iter().any(|record| {
+        record.lives.lives.iter().any(|life| {
+            let removal = life.removal.and_then(|fact| record.facts.get(fact));
+            life.began <= time && removal.is_none_or(|removal| removal.start > time)
+        })
+    })
+}
+
+fn lives(world: &World<'_>, causes: &Causes, effects: &HashMap<FactId, Vec<Effect>>) -> Vec<Life> {
     let mut lives: Vec<Life> = empty_lives(world);
     let mut known = HashMap::new();
     for id in world.fact_ids().filter(|id| is_of_story(world, *id)) {
@@ -94,7 +108,9 @@ fn lives(
         }
     }
     for life in &mut lives {
-        life.acts.sort_by(|a, b| (a.time, a.answered, &a.audit_id).cmp(&(b.time, b.answered, &b.audit_id)));
+        life.acts.sort_by(|a, b| {
+            (a.time, a.answered, &a.audit_id).cmp(&(b.time, b.answered, &b.audit_id))
+        });
     }
     lives.retain(|life| !life.acts.is_empty());
     lives
@@ -120,16 +136,15 @@ fn nth_of_its_key(world: &World<'_>, id: FactId) -> usize {
 fn empty_lives(world: &World<'_>) -> Vec<Life> {
     let root = world.root();
     let moment = |index: usize| {
-        root.facts.get(index).map(|fact| Moment {
-            time: fact.start,
-            audit_id: fact.audit_id.to_owned(),
-        })
+        root.facts
+            .get(index)
+            .map(|fact| Moment { time: fact.start, audit_id: fact.audit_id.to_owned() })
     };
     let told = root.lives.lives.iter().enumerate().map(|(index, life)| {
         let creation = life.facts.iter().copied().find(|&index| {
-            root.facts.get(index).is_some_and(|fact| {
-                fact.took_effect() && act::is_creation(root, fact, index)
-            })
+            root.facts
+                .get(index)
+                .is_some_and(|fact| fact.took_effect() && act::is_creation(root, fact, index))
         });
         Life {
             number: index + 1,
@@ -155,10 +170,8 @@ fn counts(world: &World<'_>, lives: &[Life]) -> Counts {
         }
     }
     let of_story = world.objects.iter().filter(|record| record.is_of_story());
-    counts.events = of_story
-        .flat_map(|record| &record.events)
-        .filter(|event| world.shows(event.time))
-        .count();
+    counts.events =
+        of_story.flat_map(|record| &record.events).filter(|event| world.shows(event.time)).count();
     counts
 }
 
@@ -168,10 +181,8 @@ fn is_write(verb: &str) -> bool {
 
 fn not_explained(world: &World<'_>, causes: &Causes) -> Vec<String> {
     let shown = causes.unexplained.iter().filter_map(|id| world.fact(*id));
-    let mut ids: Vec<_> = shown
-        .filter(|fact| world.shows(fact.start))
-        .map(|fact| fact.audit_id.to_owned())
-        .collect();
+    let mut ids: Vec<_> =
+        shown.filter(|fact| world.shows(fact.start)).map(|fact| fact.audit_id.to_owned()).collect();
     ids.dedup();
     ids
 }

@@ -4,11 +4,12 @@
 //! rounded; without colour the text holds no control characters.
 
 mod clock;
-mod effects;
+pub(crate) mod effects;
 mod row;
 
 use std::fmt::Write;
 
+use crate::act::kind_word;
 use crate::actor::Names;
 use crate::describe::clip;
 use crate::story::{Act, Life, Outcome, Place, Story};
@@ -60,8 +61,7 @@ pub fn render(story: &Story, style: &TextStyle) -> String {
 
 fn head(out: &mut String, story: &Story, style: &TextStyle, clock: &Clock, columns: &Columns) {
     let key = &story.object;
-    let kind = kausal_object::kinds::short(&key.group, &key.resource).unwrap_or(&key.resource);
-    let mut title = format!("{kind}/{}", key.name);
+    let mut title = format!("{}/{}", kind_word(key), key.name);
     for part in [&key.namespace, &key.cluster].into_iter().filter(|part| !part.is_empty()) {
         title.push_str(" · ");
         title.push_str(part);
@@ -129,7 +129,8 @@ fn spread(left: &str, left_chars: usize, right: &str, width: usize) -> String {
 }
 
 fn life_head(out: &mut String, life: &Life, style: &TextStyle) {
-    let uid = life.uid.as_deref().map_or("uid not recorded", |uid| uid.split('-').next().unwrap_or(uid));
+    let uid =
+        life.uid.as_deref().map_or("uid not recorded", |uid| uid.split('-').next().unwrap_or(uid));
     let title = format!("LIFE {}  {uid}", life.number);
     writeln!(out, "\n{}", paint(&title, Tone::Strong, style)).expect(INFALLIBLE);
 }

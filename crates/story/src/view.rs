@@ -18,18 +18,13 @@ use crate::gathered::{Gathered, Relation};
 use crate::mode::{Display, Mode};
 use crate::policy::TellPolicy;
 use crate::story::{Act, Outcome};
-use crate::tell::is_of_story;
+use crate::tell::{self, is_of_story};
 use crate::world::{FactId, Record, World};
 use act_span::Told;
 use links::Tree;
 
 /// Renders what was gathered as the spans of one trace, the root first.
-pub fn render(
-    gathered: &Gathered,
-    mode: Mode,
-    id: TraceId,
-    policy: &TellPolicy,
-) -> Vec<ViewSpan> {
+pub fn render(gathered: &Gathered, mode: Mode, id: TraceId, policy: &TellPolicy) -> Vec<ViewSpan> {
     let world = World::read(gathered, policy);
     let causes = Causes::find(&world);
     let tree = Tree::of(&world);
@@ -46,11 +41,15 @@ fn tell_all(world: &World<'_>, causes: &Causes) -> HashMap<usize, Vec<Told>> {
     let shown: Vec<FactId> = world.fact_ids().filter(|id| is_shown(world, *id)).collect();
     let actors: Vec<_> = shown.iter().filter_map(|id| world.fact(*id)).map(act::actor).collect();
     let names = Names::of(&actors);
+    let mut effects = tell::effects(world, causes);
     let mut told: HashMap<usize, Vec<Told>> = HashMap::new();
     for id in shown {
-        let Some((act, fact)) = act::tell(world, causes, id).zip(world.fact(id)) else { continue };
+        let Some((mut act, fact)) = act::tell(world, causes, id).zip(world.fact(id)) else {
+            continue;
+        };
+        act.effects = effects.remove(&id).unwrap_or_default();
         let on = if is_namespace(world, id) { 0 } else { id.object };
-        told.entry(on).or_default().push(Told::act(act, fact, &names));
+        told.entry(on).or_default().push(Told::act(act, fact, &names, &world.root().key));
     }
     for (object, record) in world.objects.iter().enumerate() {
         let events = record.events.iter().filter(|event| world.shows(event.time));
@@ -97,7 +96,8 @@ fn limit(
         })
         .collect();
     ranked.sort_unstable();
-    let mut out: Vec<_> = ranked.split_off(room).iter().map(|(.., object, at)| (*object, *at)).collect();
+    let mut out: Vec<_> =
+        ranked.split_off(room).iter().map(|(.., object, at)| (*object, *at)).collect();
     out.sort_unstable_by(|a, b| b.cmp(a));
     for (object, at) in &out {
         if let Some(told) = told.get_mut(object) {
@@ -124,7 +124,8 @@ impl View<'_, '_> {
         let mut spans = Vec::new();
         let mut warnings = Some(warnings);
         for &object in &self.tree.order {
-            let Some((record, time)) = self.world.objects.get(object).zip(times.get(&object)) else {
+            let Some((record, time)) = self.world.objects.get(object).zip(times.get(&object))
+            else {
                 continue;
             };
             let mut span = self.object_span(object, record, *time);
@@ -234,7 +235,10 @@ impl View<'_, '_> {
         let [cluster, group, resource, namespace, name] = record.key.as_ref().parts();
         let parts =
             [b"object".as_slice(), cluster.as_bytes(), group.as_bytes(), resource.as_bytes()];
-        SpanId::derived(self.id, &[parts.as_slice(), &[namespace.as_bytes(), name.as_bytes()]].concat())
+        SpanId::derived(
+            self.id,
+            &[parts.as_slice(), &[namespace.as_bytes(), name.as_bytes()]].concat(),
+        )
     }
 }
 

@@ -117,8 +117,7 @@ fn sorted(gathered: &Gathered) -> BTreeMap<&ObjectKey, Parts<'_>> {
     let mut objects: BTreeMap<&ObjectKey, Parts<'_>> = BTreeMap::new();
     objects.insert(&gathered.root, (Relation::Root, Vec::new()));
     for part in &gathered.objects {
-        let entry =
-            objects.entry(&part.key).or_insert_with(|| (part.relation.clone(), Vec::new()));
+        let entry = objects.entry(&part.key).or_insert_with(|| (part.relation.clone(), Vec::new()));
         if part.relation < entry.0 {
             entry.0 = part.relation.clone();
         }
@@ -161,11 +160,13 @@ fn record<'a>(
 fn confirms(lives: &Lives<'_>, facts: &[AuditFact<'_>], index: usize) -> bool {
     let Some((fact, life)) = facts.get(index).zip(lives.life(index)) else { return false };
     let asked_before = life.deletion.is_some_and(|first| first < index);
-    let was_deleting = || match fact.verb {
-        "deletecollection" => lives.state(index),
-        _ => lives.base(facts, index),
-    }
-    .is_some_and(|state| state.head.deleting);
+    let was_deleting = || {
+        match fact.verb {
+            "deletecollection" => lives.state(index),
+            _ => lives.base(facts, index),
+        }
+        .is_some_and(|state| state.head.deleting)
+    };
     fact.is_deletion() && fact.took_effect() && (asked_before || was_deleting())
 }
 

@@ -38,6 +38,10 @@ pub enum Rule {
     ReplicaCount,
     /// The owner had a pod less than it wants.
     Replacement,
+    /// A finalizer was taken off because the object is being deleted.
+    DeletionFinished,
+    /// The owner's controller keeps the template the act set as a revision.
+    Revision,
     /// Garbage collection: the owner was deleted.
     OwnerDeleted,
     /// The Namespace was deleted.
@@ -105,7 +109,10 @@ fn writes(world: &World<'_>) -> Vec<FactId> {
         let Some((record, fact)) = world.object(*id).zip(world.fact(*id)) else { return false };
         let fold = record.folds.get(id.fact).copied().flatten();
         let no_op = record.lives.no_op.get(id.fact).copied().unwrap_or(false);
-        fact.took_effect() && fact.is_write() && !no_op && matches!(fold, None | Some(Fold::Controller))
+        fact.took_effect()
+            && fact.is_write()
+            && !no_op
+            && matches!(fold, None | Some(Fold::Controller))
     };
     let mut ids: Vec<_> = world.fact_ids().filter(counts).collect();
     ids.sort_by(|a, b| match (world.fact(*a), world.fact(*b)) {
@@ -157,11 +164,16 @@ impl<'w, 'a> Search<'w, 'a> {
                 Hand::Other => None,
             };
         }
+        if let Some(cause) = self.deletion_finished(id) {
+            return Some(cause);
+        }
         match hand {
             Hand::GarbageCollector => self.owner_deleted(id),
-            Hand::Workload | Hand::Manager => self
-                .replica_set_change(id)
-                .or_else(|| if self.is_creation(id) { self.pod_change(id, Ledger::raise) } else { None }),
+            Hand::Workload | Hand::Manager => {
+                self.replica_set_change(id).or_else(|| self.revision(id)).or_else(|| {
+                    if self.is_creation(id) { self.pod_change(id, Ledger::raise) } else { None }
+                })
+            }
             _ => None,
         }
     }
@@ -174,7 +186,8 @@ impl<'w, 'a> Search<'w, 'a> {
     fn owners(&self, id: FactId) -> Vec<LifeId> {
         let Some(record) = self.world.object(id) else { return Vec::new() };
         let Some(life) = record.lives.life(id.fact) else { return Vec::new() };
-        let state = record.lives.state(id.fact).or_else(|| record.lives.base(&record.facts, id.fact));
+        let base = record.lives.base(&record.facts, id.fact);
+        let state = base.or_else(|| record.lives.state(id.fact));
         let state = state.or_else(|| life.states.first());
         let mut uids: Vec<(bool, &str)> = state.map_or_else(Vec::new, |state| {
             state.head.owners.iter().map(|owner| (!owner.controller, &*owner.uid)).collect()
@@ -204,6 +217,32 @@ impl<'w, 'a> Search<'w, 'a> {
         (self.world.fact(id)?.start <= time).then_some(id)
     }
 
+    /// The last finalizer is taken off an object that is being deleted.
+    fn deletion_finished(&self, id: FactId) -> Option<Cause> {
+        let (record, fact) = (self.world.object(id)?, self.world.fact(id)?);
+        let (before, after) =
+            (record.lives.base(&record.facts, id.fact)?, record.lives.state(id.fact)?);
+        if !before.head.finalizers || after.head.finalizers || !after.head.deleting {
+            return None;
+        }
+        let life = record.lives.life_of.get(id.fact).copied()?;
+        let by = self.deletion_before(LifeId { object: id.object, life }, fact.start)?;
+        Some(Cause { by, rule: Rule::DeletionFinished, rivals: Vec::new() })
+    }
+
+    /// A ControllerRevision is made when the template of its owner is set.
+    fn revision(&mut self, id: FactId) -> Option<Cause> {
+        let world = self.world;
+        if world.object(id)?.key.resource != "controllerrevisions" || !self.is_creation(id) {
+            return None;
+        }
+        let owner = self.owner(id)?;
+        let (life, time) = (world.life(owner)?, world.fact(id)?.start);
+        let fact = set_by(life, time, |a, b| self.templates.same_template(a, b))?;
+        let by = FactId { object: owner.object, fact };
+        Some(Cause { by, rule: Rule::Revision, rivals: Vec::new() })
+    }
+
     fn owner_deleted(&self, id: FactId) -> Option<Cause> {
         let time = self.world.fact(id)?.start;
         let mut gone: Vec<_> = self
@@ -226,7 +265,8 @@ impl<'w, 'a> Search<'w, 'a> {
                 && other.key.name == key.namespace
         })?;
         let lives = 0..self.world.objects.get(object)?.lives.lives.len();
-        let by = lives.rev().find_map(|life| self.deletion_before(LifeId { object, life }, time))?;
+        let by =
+            lives.rev().find_map(|life| self.deletion_before(LifeId { object, life }, time))?;
         Some(Cause { by, rule: Rule::NamespaceDeleted, rivals: Vec::new() })
     }
 
@@ -270,7 +310,9 @@ impl<'w, 'a> Search<'w, 'a> {
         let rolls = matches!(record.key.resource.as_str(), "statefulsets" | "daemonsets");
         let new_template = rolls
             && before.is_some_and(|before| {
-                !self.templates.equal(before.head.template(&before.text), state.head.template(&state.text))
+                !self
+                    .templates
+                    .equal(before.head.template(&before.text), state.head.template(&state.text))
             });
         let was = before.map_or(Some(0), wants).unwrap_or(now);
         let ledger = self.ledgers.entry(life_id).or_default();
@@ -321,7 +363,9 @@ impl<'w, 'a> Search<'w, 'a> {
         if old != new {
             let fact = set_by(deployment, time, |a, b| {
                 let (a, b) = (annotations(a), annotations(b));
-                new.iter().filter(|(name, _)| changed(name)).all(|(name, _)| a.get(name) == b.get(name))
+                new.iter()
+                    .filter(|(name, _)| changed(name))
+                    .all(|(name, _)| a.get(name) == b.get(name))
             })?;
             return cause(fact, Rule::AnnotationsCopied);
         }
@@ -358,7 +402,11 @@ fn known_at<'l, 'a>(
 fn scheduled_for(life: &Life<'_>, state: &State<'_>) -> Option<i64> {
     let generation = state.head.generation?;
     life.states.iter().find_map(|later| {
-        later.head.scheduled.filter(|(_, observed)| *observed >= generation).map(|(wanted, _)| wanted)
+        later
+            .head
+            .scheduled
+            .filter(|(_, observed)| *observed >= generation)
+            .map(|(wanted, _)| wanted)
     })
 }
 
@@ -388,8 +436,12 @@ impl Hand {
             Some("generic-garbage-collector") => Self::GarbageCollector,
             Some("namespace-controller") => Self::NamespaceController,
             Some(
-                "deployment-controller" | "replicaset-controller" | "replication-controller"
-                | "statefulset-controller" | "daemon-set-controller" | "job-controller",
+                "deployment-controller"
+                | "replicaset-controller"
+                | "replication-controller"
+                | "statefulset-controller"
+                | "daemon-set-controller"
+                | "job-controller",
             ) => Self::Workload,
             _ => Self::Other,
         }

@@ -2,36 +2,39 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kausal_object::{ObjectKey, kinds};
+use kausal_object::ObjectKey;
 
-use crate::act::short_name;
+use crate::act::{kind_word, short_name};
 use crate::story::{Act, Effect, EffectKind, Rule};
 
 /// ReplicaSets and the like: made or raised by name, taken away by number.
-pub(super) fn objects(act: &Act, root: &ObjectKey) -> String {
+pub(crate) fn objects(act: &Act, root: &ObjectKey) -> String {
     if act.object.resource == "namespaces" {
         return String::new();
     }
-    let others = || act.effects.iter().filter(|effect| effect.object.resource != "pods");
-    let names: BTreeSet<String> =
-        others().filter(|effect| is_new(effect)).map(|effect| short_name(&effect.object, root)).collect();
-    let mut gone: BTreeMap<&str, BTreeSet<&ObjectKey>> = BTreeMap::new();
+    // Revisions only repeat the template; they are in the JSON form.
+    let hidden = |resource: &str| matches!(resource, "pods" | "controllerrevisions");
+    let others = || act.effects.iter().filter(|effect| !hidden(&effect.object.resource));
+    let names: BTreeSet<String> = others()
+        .filter(|effect| is_new(effect))
+        .map(|effect| short_name(&effect.object, root))
+        .collect();
+    let mut gone: BTreeMap<String, BTreeSet<&ObjectKey>> = BTreeMap::new();
     for effect in others().filter(|effect| effect.what == EffectKind::Deleted) {
-        let key = &effect.object;
-        let kind = kinds::short(&key.group, &key.resource).unwrap_or(&key.resource);
-        gone.entry(kind).or_default().insert(key);
+        gone.entry(kind_word(&effect.object)).or_default().insert(&effect.object);
     }
     let named = match names.len() {
         0..=2 => names.into_iter().collect::<Vec<_>>().join(" "),
         more => format!("{more} objects"),
     };
     let gone = gone.iter().map(|(kind, keys)| format!("−{} {kind}", keys.len()));
-    let parts: Vec<_> = std::iter::once(named).filter(|part| !part.is_empty()).chain(gone).collect();
+    let parts: Vec<_> =
+        std::iter::once(named).filter(|part| !part.is_empty()).chain(gone).collect();
     parts.join(" ")
 }
 
 /// `+3 pods`, `+5 −5`
-pub(super) fn pods(act: &Act) -> String {
+pub(crate) fn pods(act: &Act) -> String {
     let count = |what| {
         act.effects
             .iter()

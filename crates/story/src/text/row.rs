@@ -22,7 +22,7 @@ const SUMMARY: usize = 4;
 const GAPS: [usize; CELLS] = [2, 1, 1, 2, 2, 2, 0];
 /// The summary keeps at least this much of a narrow terminal.
 const SUMMARY_CHARS_MIN: usize = 24;
-const ACTOR_CHARS_MAX: usize = 32;
+const ACTOR_CHARS_MAX: usize = 40;
 
 /// How a piece of text is coloured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

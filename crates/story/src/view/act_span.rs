@@ -3,12 +3,14 @@
 //! Names of fields are those Kelemetry's users know: `audit`, `event`, `diff`, `snapshot`, `error`,
 //! `message`.
 
+use kausal_object::ObjectKey;
 use kausal_trace::{AttrValue, UnixNanos, ViewEvent, attribute as a};
 
 use crate::actor::Names;
 use crate::classify::Fold;
 use crate::fact::{AuditFact, EventFact};
 use crate::story::{Act, Base, Outcome};
+use crate::text::effects;
 
 /// One thing to show, with its attributes.
 #[derive(Debug)]
@@ -27,7 +29,7 @@ pub(super) struct Told {
 }
 
 impl Told {
-    pub(super) fn act(act: Act, fact: &AuditFact<'_>, names: &Names) -> Self {
+    pub(super) fn act(act: Act, fact: &AuditFact<'_>, names: &Names, root: &ObjectKey) -> Self {
         let refused = super::is_refused_act(&act);
         Self {
             time: act.time,
@@ -38,7 +40,7 @@ impl Told {
             identity: identity(fact.span),
             refused,
             rank: rank(act.folded),
-            attributes: attributes(act, fact),
+            attributes: attributes(act, fact, root),
         }
     }
 
@@ -55,9 +57,13 @@ impl Told {
         out.text(a::UID, event.uid);
         out.text(a::AUDIT_ID, event.audit_id);
         let warning = event.kind == "Warning";
+        let time = event.shown_at();
+        if time != event.time {
+            out.text("event.time", &event.time.to_string());
+        }
         Self {
-            time: event.time,
-            end: event.time,
+            time,
+            end: time,
             source: "event",
             name: event.reason.to_owned(),
             attributes: out.0,
@@ -132,10 +138,12 @@ impl Attributes {
     }
 }
 
-fn attributes(act: Act, fact: &AuditFact<'_>) -> Vec<(String, AttrValue)> {
+fn attributes(act: Act, fact: &AuditFact<'_>, root: &ObjectKey) -> Vec<(String, AttrValue)> {
     let mut out = Attributes::default();
     out.text("audit", &title(&act));
     out.text("diff", &diff(&act));
+    let followed = [effects::objects(&act, root), effects::pods(&act)];
+    out.text("effects", followed.join(" ").trim());
     if act.base == Base::ChangesInBetweenUnseen {
         out.text("diff.base", "changes in between unseen");
     }

@@ -66,7 +66,8 @@ impl Tree {
                     self.parents.remove(&parent);
                     tops.push(parent);
                     let key = &world.objects[parent].key;
-                    self.warnings.push(format!("{key} is its own ancestor; the circle is cut there"));
+                    self.warnings
+                        .push(format!("{key} is its own ancestor; the circle is cut there"));
                     break;
                 }
                 at = parent;

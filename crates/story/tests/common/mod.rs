@@ -14,14 +14,14 @@ use serde_json::Value;
 
 /// Everything of the capture, as a store would hold it.
 #[derive(Clone, Default)]
-pub struct Capture {
-    pub spans: BTreeMap<ObjectKey, Vec<Box<[u8]>>>,
+pub(crate) struct Capture {
+    pub(crate) spans: BTreeMap<ObjectKey, Vec<Box<[u8]>>>,
     /// Child to its owners.
-    pub owners: BTreeMap<ObjectKey, BTreeSet<ObjectKey>>,
+    pub(crate) owners: BTreeMap<ObjectKey, BTreeSet<ObjectKey>>,
 }
 
 /// The audit log of the capture, one event a value.
-pub fn events() -> Vec<Value> {
+pub(crate) fn events() -> Vec<Value> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/capture/audit.jsonl.gz");
     let file = std::fs::File::open(path).expect("the capture is there");
     let mut text = String::new();
@@ -30,12 +30,12 @@ pub fn events() -> Vec<Value> {
 }
 
 /// What was written down by hand.
-pub fn truth() -> Value {
+pub(crate) fn truth() -> Value {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/capture/truth.json");
     serde_json::from_str(&std::fs::read_to_string(path).expect("the oracle")).expect("JSON")
 }
 
-pub fn key(group: &str, resource: &str, namespace: &str, name: &str) -> ObjectKey {
+pub(crate) fn key(group: &str, resource: &str, namespace: &str, name: &str) -> ObjectKey {
     ObjectKey {
         cluster: "capture".to_owned(),
         group: group.to_owned(),
@@ -45,13 +45,13 @@ pub fn key(group: &str, resource: &str, namespace: &str, name: &str) -> ObjectKe
     }
 }
 
-pub fn web() -> ObjectKey {
+pub(crate) fn web() -> ObjectKey {
     key("apps", "deployments", "shop", "web")
 }
 
 impl Capture {
     /// Reads the capture with all its times moved.
-    pub fn read(shift_seconds: u64) -> Self {
+    pub(crate) fn read(shift_seconds: u64) -> Self {
         let mut capture = Self::default();
         for event in events() {
             capture.take(&event, shift_seconds);
@@ -117,7 +117,12 @@ impl Capture {
             found.unwrap_or_default().to_owned()
         };
         let received = moved(text(event, "/requestReceivedTimestamp"), shift);
-        let last = pick(&["/series/lastObservedTime", "/eventTime", "/lastTimestamp", "/deprecatedLastTimestamp"]);
+        let last = pick(&[
+            "/series/lastObservedTime",
+            "/eventTime",
+            "/lastTimestamp",
+            "/deprecatedLastTimestamp",
+        ]);
         let time = UnixNanos::parse_rfc3339(&last).map_or(received, |_| moved(&last, shift));
         let count = body.get("count").and_then(Value::as_u64).unwrap_or(1);
         let trace = TraceId::facts(KeyHash::of(key.as_ref()), Window::of(time));
@@ -203,7 +208,7 @@ impl Capture {
     }
 
     /// Gathers as the reader does for `kausal trace` (owned objects and the Namespace) or a view.
-    pub fn gather(&self, root: &ObjectKey, reach: Reach) -> Gathered {
+    pub(crate) fn gather(&self, root: &ObjectKey, reach: Reach) -> Gathered {
         let mut relations: BTreeMap<ObjectKey, Relation> = BTreeMap::new();
         relations.insert(root.clone(), Relation::Root);
         let mut top = vec![root.clone()];
@@ -281,7 +286,8 @@ fn moved(time: &str, shift: u64) -> UnixNanos {
 }
 
 fn key_of(event: &Value, name: &str) -> ObjectKey {
-    let (group, resource) = (text(event, "/objectRef/apiGroup"), text(event, "/objectRef/resource"));
+    let (group, resource) =
+        (text(event, "/objectRef/apiGroup"), text(event, "/objectRef/resource"));
     let scoped = kinds::is_cluster_scoped(group, resource);
     let namespace = if scoped { "" } else { text(event, "/objectRef/namespace") };
     let own = text(event, "/objectRef/name");
@@ -299,8 +305,9 @@ fn key_attributes(out: &mut SpanWriter<'_>, key: &ObjectKey) {
 fn audit_attributes(out: &mut SpanWriter<'_>, event: &Value, key: &ObjectKey, body: &Value) {
     let of_event = |at: &str| text(event, at);
     let code = event.pointer("/responseStatus/code").and_then(Value::as_i64);
-    let own = is_own_kind(&key.group, &key.resource, text(body, "/apiVersion"), text(body, "/kind"))
-        || event.get("responseObject") != Some(body);
+    let own =
+        is_own_kind(&key.group, &key.resource, text(body, "/apiVersion"), text(body, "/kind"))
+            || event.get("responseObject") != Some(body);
     key_attributes(out, key);
     out.str(a::AUDIT_ID, of_event("/auditID"))
         .str(a::AUDIT_STAGE, of_event("/stage"))
@@ -314,7 +321,10 @@ fn audit_attributes(out: &mut SpanWriter<'_>, event: &Value, key: &ObjectKey, bo
         .str_some(a::IMPERSONATED_USERNAME, of_event("/impersonatedUser/username"))
         .str_some(a::USER_AGENT, of_event("/userAgent"))
         .str_some(a::CLIENT_ADDRESS, of_event("/sourceIPs/0"))
-        .str_some(a::AUTHORIZATION_DECISION, of_event("/annotations/authorization.k8s.io~1decision"))
+        .str_some(
+            a::AUTHORIZATION_DECISION,
+            of_event("/annotations/authorization.k8s.io~1decision"),
+        )
         .str_some(a::AUTHORIZATION_REASON, of_event("/annotations/authorization.k8s.io~1reason"))
         .str_some(a::RESOURCE_VERSION, of_event("/objectRef/resourceVersion"));
     if let Some(code) = code {
