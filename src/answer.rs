@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// Done.
     Done,
     /// It went wrong; standard error says how.
@@ -19,16 +19,16 @@ pub enum Outcome {
 /// An error of the user's making: command line or configuration.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct UsageError(pub String);
+pub(crate) struct UsageError(pub String);
 
 /// Nothing was found; the text says what was looked for and where.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct NothingFound(pub String);
+pub(crate) struct NothingFound(pub String);
 
 impl Outcome {
     /// Prints the error and picks the code.
-    pub fn of_error(error: &anyhow::Error) -> Self {
+    pub(crate) fn of_error(error: &anyhow::Error) -> Self {
         if is_broken_pipe(error) {
             return Self::Done;
         }
@@ -55,13 +55,13 @@ impl From<Outcome> for ExitCode {
 }
 
 /// Writes a line to standard error.
-pub fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     // Standard error may be gone; there is nobody left to tell.
     drop(writeln!(std::io::stderr(), "{line}"));
 }
 
 /// Writes an answer to standard output, with a line end.
-pub fn print(text: &str) -> anyhow::Result<()> {
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())?;
     if !text.ends_with('\n') {
@@ -73,7 +73,7 @@ pub fn print(text: &str) -> anyhow::Result<()> {
 
 /// Whether standard output wants colour: a terminal, and neither `NO_COLOR` nor `TERM=dumb`
 /// (<https://no-color.org>).
-pub fn colour() -> bool {
+pub(crate) fn colour() -> bool {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     std::io::stdout().is_terminal()
         && !set("NO_COLOR")

@@ -14,22 +14,24 @@ use crate::answer::UsageError;
 /// The causal story of every Kubernetes object: who asked for what, what changed, what followed.
 #[derive(Debug, Parser)]
 #[command(name = "kausal", version, arg_required_else_help = true, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done · 1 failed · 2 wrong usage or configuration · 3 nothing found")]
-pub struct Cli {
+#[command(
+    after_help = "Exit codes: 0 done · 1 failed · 2 wrong usage or configuration · 3 nothing found"
+)]
+pub(crate) struct Cli {
     /// Configuration file (YAML); `kausal config print` shows every setting
     #[arg(long, global = true, env = "KAUSAL_CONFIG", value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// What to log: error, warn, info, debug, trace, or directives
     #[arg(long, global = true, env = "KAUSAL_LOG", value_name = "LEVEL")]
-    pub log: Option<String>,
+    pub(crate) log: Option<String>,
     /// What to do
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
 }
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Run everything in one process: webhook in, store, views out
     AllInOne(AllInOne),
     /// Read audit log files into the store
@@ -52,7 +54,7 @@ pub enum Command {
 
 /// `kausal config …`.
 #[derive(Debug, Subcommand)]
-pub enum ConfigCommand {
+pub(crate) enum ConfigCommand {
     /// Say whether the configuration is valid, and where it is not
     Check,
     /// Print the configuration in force, every setting with its value
@@ -61,76 +63,76 @@ pub enum ConfigCommand {
 
 /// `kausal store …`.
 #[derive(Debug, Subcommand)]
-pub enum StoreCommand {
+pub(crate) enum StoreCommand {
     /// Spans, bytes, partitions, time range
     Stats(StatsArgs),
 }
 
 /// Where to read from or write to.
 #[derive(Clone, Debug, Args)]
-pub struct Target {
+pub(crate) struct Target {
     /// Folder of the embedded store [default: ./kausal-data]; a running server that holds it is asked instead
     #[arg(long, env = "KAUSAL_STORE", value_name = "DIR", conflicts_with = "server")]
-    pub store: Option<PathBuf>,
+    pub(crate) store: Option<PathBuf>,
     /// A running kausal to ask, such as <http://127.0.0.1:16686>
     #[arg(long, env = "KAUSAL_SERVER", value_name = "URL")]
-    pub server: Option<String>,
+    pub(crate) server: Option<String>,
 }
 
 /// `kausal all-in-one` and `kausal demo`.
 #[derive(Clone, Debug, Default, Args)]
-pub struct AllInOne {
+pub(crate) struct AllInOne {
     /// Folder of the embedded store [default: ./kausal-data]
     #[arg(long, env = "KAUSAL_STORE", value_name = "DIR")]
-    pub store: Option<PathBuf>,
+    pub(crate) store: Option<PathBuf>,
     /// Where the audit webhook listens [default: 127.0.0.1:8080]
     #[arg(long, env = "KAUSAL_WEBHOOK_LISTEN", value_name = "ADDR")]
-    pub webhook_listen: Option<SocketAddr>,
+    pub(crate) webhook_listen: Option<SocketAddr>,
     /// Where the HTTP API listens [default: 127.0.0.1:16686]
     #[arg(long, env = "KAUSAL_HTTP_LISTEN", value_name = "ADDR")]
-    pub http_listen: Option<SocketAddr>,
+    pub(crate) http_listen: Option<SocketAddr>,
     /// Where the gRPC storage plugin listens [default: 127.0.0.1:17271]
     #[arg(long, env = "KAUSAL_GRPC_LISTEN", value_name = "ADDR")]
-    pub grpc_listen: Option<SocketAddr>,
+    pub(crate) grpc_listen: Option<SocketAddr>,
     /// Where probes and metrics listen [default: 127.0.0.1:9090]
     #[arg(long, env = "KAUSAL_ADMIN_LISTEN", value_name = "ADDR")]
-    pub admin_listen: Option<SocketAddr>,
+    pub(crate) admin_listen: Option<SocketAddr>,
 }
 
 /// `kausal ingest`.
 #[derive(Debug, Args)]
-pub struct Ingest {
+pub(crate) struct Ingest {
     /// Name of the cluster the log is from
     #[arg(long, value_name = "NAME")]
-    pub cluster: String,
+    pub(crate) cluster: String,
     /// Files, folders, or `-` for standard input; plain, gzip or zstd
     #[arg(required = true, value_name = "FILE")]
-    pub files: Vec<PathBuf>,
+    pub(crate) files: Vec<PathBuf>,
     /// Say nothing but errors
     #[arg(long, short)]
-    pub quiet: bool,
+    pub(crate) quiet: bool,
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap would print it as the text of a group")]
-    pub target: Target,
+    pub(crate) target: Target,
 }
 
 /// Which object, when.
 #[derive(Clone, Debug, Args)]
-pub struct Which {
+pub(crate) struct Which {
     /// The object, as kubectl takes it: deploy/web, deployments.apps/web, ns/shop
     #[arg(value_name = "OBJECT", num_args = 1..=2, required = true)]
     object: Vec<String>,
     /// Namespace; without it the only object of that name, wherever it is
     #[arg(long, short, value_name = "NAME")]
-    pub namespace: Option<String>,
+    pub(crate) namespace: Option<String>,
     /// Cluster; without it the only one there is
     #[arg(long, value_name = "NAME")]
-    pub cluster: Option<String>,
+    pub(crate) cluster: Option<String>,
 }
 
 impl Which {
     /// The question for the object named by one argument (`deploy/web`) or two (`deploy web`).
-    pub fn query(&self) -> Result<ObjectQuery, UsageError> {
+    pub(crate) fn query(&self) -> Result<ObjectQuery, UsageError> {
         let [object, rest @ ..] = self.object.as_slice() else {
             return Err(UsageError("no object given".to_owned()));
         };
@@ -143,85 +145,85 @@ impl Which {
 
 /// A time range.
 #[derive(Clone, Debug, Default, Args)]
-pub struct Range {
+pub(crate) struct Range {
     /// Begin: RFC 3339, or how long ago (30m, 6h, 2d)
     #[arg(long, value_name = "TIME")]
-    pub from: Option<String>,
+    pub(crate) from: Option<String>,
     /// End: RFC 3339, or how long ago
     #[arg(long, value_name = "TIME")]
-    pub to: Option<String>,
+    pub(crate) to: Option<String>,
 }
 
 /// `kausal trace`.
 #[derive(Debug, Args)]
 #[allow(missing_docs, reason = "clap would print it as the text of flattened groups")]
-pub struct Trace {
+pub(crate) struct Trace {
     #[command(flatten)]
-    pub which: Which,
+    pub(crate) which: Which,
     #[command(flatten)]
-    pub range: Range,
+    pub(crate) range: Range,
     /// Show a view instead of the story: tracing, tree, "tree [full tree]", … or eight hex digits
     #[arg(long, value_name = "MODE")]
-    pub mode: Option<String>,
+    pub(crate) mode: Option<String>,
     /// Show every write, also what is folded otherwise
     #[arg(long)]
-    pub all: bool,
+    pub(crate) all: bool,
     /// Form of the answer
     #[arg(long, short, value_enum, default_value_t = TraceOutput::Text)]
-    pub output: TraceOutput,
+    pub(crate) output: TraceOutput,
     #[command(flatten)]
-    pub target: Target,
+    pub(crate) target: Target,
 }
 
 /// `kausal search`.
 #[derive(Debug, Args)]
 #[allow(missing_docs, reason = "clap would print it as the text of flattened groups")]
-pub struct Search {
+pub(crate) struct Search {
     /// Attributes that must all hold: username=bob verb=patch resource=deployments namespace=shop
     #[arg(value_name = "KEY=VALUE")]
-    pub attributes: Vec<String>,
+    pub(crate) attributes: Vec<String>,
     #[command(flatten)]
-    pub range: Range,
+    pub(crate) range: Range,
     /// How many, newest first
     #[arg(long, default_value_t = 50, value_name = "N")]
-    pub limit: usize,
+    pub(crate) limit: usize,
     /// Form of the answer
     #[arg(long, short, value_enum, default_value_t = SearchOutput::Text)]
-    pub output: SearchOutput,
+    pub(crate) output: SearchOutput,
     #[command(flatten)]
-    pub target: Target,
+    pub(crate) target: Target,
 }
 
 /// `kausal get`.
 #[derive(Debug, Args)]
 #[allow(missing_docs, reason = "clap would print it as the text of flattened groups")]
-pub struct Get {
+pub(crate) struct Get {
     #[command(flatten)]
-    pub which: Which,
+    pub(crate) which: Which,
     /// When: RFC 3339, or how long ago; without it the newest state
     #[arg(long, value_name = "TIME")]
-    pub at: Option<String>,
+    pub(crate) at: Option<String>,
     /// Form of the answer
     #[arg(long, short, value_enum, default_value_t = GetOutput::Yaml)]
-    pub output: GetOutput,
+    pub(crate) output: GetOutput,
     #[command(flatten)]
-    pub target: Target,
+    pub(crate) target: Target,
 }
 
 /// `kausal store stats`.
 #[derive(Debug, Args)]
 #[allow(missing_docs, reason = "clap would print it as the text of flattened groups")]
-pub struct StatsArgs {
+pub(crate) struct StatsArgs {
     /// Form of the answer
     #[arg(long, short, value_enum, default_value_t = SearchOutput::Text)]
-    pub output: SearchOutput,
+    pub(crate) output: SearchOutput,
     #[command(flatten)]
-    pub target: Target,
+    pub(crate) target: Target,
 }
 
 /// Forms of a story.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum TraceOutput {
+pub(crate) enum TraceOutput {
     /// For people.
     Text,
     /// The story with all it rests on.
@@ -234,7 +236,7 @@ pub enum TraceOutput {
 
 /// Forms of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum SearchOutput {
+pub(crate) enum SearchOutput {
     /// For people.
     Text,
     /// For programs.
@@ -243,7 +245,7 @@ pub enum SearchOutput {
 
 /// Forms of a manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum GetOutput {
+pub(crate) enum GetOutput {
     /// As kubectl prints it.
     Yaml,
     /// As the API returns it.

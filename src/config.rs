@@ -18,38 +18,38 @@ use kausal_runtime::telemetry::LogConfig;
 use kausal_storage_plugin::ReadConfig;
 use serde::{Deserialize, Serialize};
 
-pub use listen::{Door, ListenConfig};
-pub use redaction::RedactionConfig;
-pub use store::StoreConfig;
+pub(crate) use listen::{Door, ListenConfig};
+pub(crate) use redaction::RedactionConfig;
+pub(crate) use store::StoreConfig;
 
 use crate::answer::UsageError;
 
 /// All settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Config {
+pub(crate) struct Config {
     /// Logs of the process itself.
-    pub log: LogConfig,
+    pub(crate) log: LogConfig,
     /// Names of clusters.
-    pub clusters: ClustersConfig,
+    pub(crate) clusters: ClustersConfig,
     /// The embedded store.
-    pub store: StoreConfig,
+    pub(crate) store: StoreConfig,
     /// The audit webhook.
-    pub webhook: WebhookConfig,
+    pub(crate) webhook: WebhookConfig,
     /// Which requests become spans.
-    pub filter: FilterConfig,
+    pub(crate) filter: FilterConfig,
     /// What is hidden before a span exists.
-    pub redaction: RedactionConfig,
+    pub(crate) redaction: RedactionConfig,
     /// Where what cannot be decoded is set aside.
-    pub dead_letters: DeadLettersConfig,
+    pub(crate) dead_letters: DeadLettersConfig,
     /// What one question may cost, and who counts as a controller.
-    pub read: ReadConfig,
+    pub(crate) read: ReadConfig,
     /// The HTTP API.
-    pub http: ListenConfig,
+    pub(crate) http: ListenConfig,
     /// The gRPC storage plugin for Jaeger.
-    pub grpc: ListenConfig,
+    pub(crate) grpc: ListenConfig,
     /// Probes and metrics.
-    pub admin: ListenConfig,
+    pub(crate) admin: ListenConfig,
 }
 
 /// Default ports: the HTTP API and the gRPC storage plugin where Jaeger has them, Prometheus's for
@@ -78,16 +78,16 @@ impl Default for Config {
 
 /// A configuration and the text it was read from, so that later errors can name a line.
 #[derive(Clone, Debug, Default)]
-pub struct Loaded {
+pub(crate) struct Loaded {
     /// The settings.
-    pub config: Config,
+    pub(crate) config: Config,
     name: String,
     text: String,
 }
 
 impl Loaded {
     /// Reads `file`; without one, every setting has its default.
-    pub fn read(file: Option<&Path>) -> anyhow::Result<Self> {
+    pub(crate) fn read(file: Option<&Path>) -> anyhow::Result<Self> {
         let Some(file) = file else { return Ok(Self::default()) };
         let name = file.display().to_string();
         let text = std::fs::read_to_string(file)
@@ -104,7 +104,7 @@ impl Loaded {
     }
 
     /// An error about a setting (`store.retention`), with its line if the file has it.
-    pub fn wrong(&self, setting: &str, why: &dyn std::fmt::Display) -> UsageError {
+    pub(crate) fn wrong(&self, setting: &str, why: &dyn std::fmt::Display) -> UsageError {
         match locate::line_of(&self.text, setting) {
             Some(line) => {
                 UsageError(format!("configuration {}, line {line}, {setting}: {why}", self.name))

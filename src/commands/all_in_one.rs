@@ -23,32 +23,32 @@ use crate::cli::AllInOne;
 use crate::config::{Door, Loaded};
 
 /// Runs until told to leave.
-pub fn run(loaded: Loaded, flags: &AllInOne) -> anyhow::Result<Outcome> {
-    let settings = Settings::of(&loaded, flags)?;
+pub(crate) fn run(loaded: &Loaded, flags: &AllInOne) -> anyhow::Result<Outcome> {
+    let settings = Settings::of(loaded, flags)?;
     runtime()?.block_on(async {
-        let running = start(&loaded, settings).await?;
+        let running = start(loaded, settings).await?;
         running.until_told().await
     })
 }
 
 /// The threads that wait for sockets; work that takes longer runs on threads of its own.
-pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.enable_all().build().context("the threads of the process cannot be started")
 }
 
 /// The running parts.
-pub struct Running {
+pub(crate) struct Running {
     /// Where the HTTP API can be asked.
-    pub url: String,
+    pub(crate) url: String,
     /// Where Jaeger finds the storage plugin.
-    pub grpc: SocketAddr,
+    pub(crate) grpc: SocketAddr,
     /// Where audit webhooks post to.
-    pub webhook: String,
+    pub(crate) webhook: String,
     /// From bytes to durable spans.
-    pub pipeline: Arc<kausal_consumers::Pipeline>,
+    pub(crate) pipeline: Arc<kausal_consumers::Pipeline>,
     /// Answers questions.
-    pub reader: Reader,
+    pub(crate) reader: Reader,
     doors: JoinSet<()>,
     stop: CancellationToken,
     health: HealthReporter,
@@ -62,7 +62,7 @@ struct Bound {
 }
 
 /// Binds every door, opens the store, and serves.
-pub async fn start(loaded: &Loaded, settings: Settings) -> anyhow::Result<Running> {
+pub(crate) async fn start(loaded: &Loaded, settings: Settings) -> anyhow::Result<Running> {
     let webhook_tls = settings.webhook.tls().map(TlsConfig::load).transpose();
     let webhook_tls = webhook_tls.map_err(|error| loaded.wrong("webhook.tls", &error))?;
     let webhook = Bound::new("webhook.listen", settings.webhook.listen(), webhook_tls).await?;
@@ -78,8 +78,7 @@ pub async fn start(loaded: &Loaded, settings: Settings) -> anyhow::Result<Runnin
     let store = tokio::task::spawn_blocking(move || EmbeddedStore::open(&config, holder)).await??;
     let store: Arc<EmbeddedStore> = Arc::new(store);
     let sink = Arc::new(StoreSink::new(store.clone()));
-    let pipeline =
-        pipeline(loaded, settings.filter, sink, &settings.store.dir, &mut registry)?;
+    let pipeline = pipeline(loaded, settings.filter, sink, &settings.store.dir, &mut registry)?;
     let reader = Reader::new(store as Arc<dyn SpanStore>, settings.read);
     let reading = kausal_storage_plugin::Metrics::register(&mut registry);
     let served = Doors::new(reader.clone(), reading);
@@ -141,7 +140,7 @@ impl Running {
     }
 
     /// Waits for SIGTERM or SIGINT, then finishes what is under way and closes the store.
-    pub async fn until_told(mut self) -> anyhow::Result<Outcome> {
+    pub(crate) async fn until_told(mut self) -> anyhow::Result<Outcome> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         tokio::select! {

@@ -2,7 +2,8 @@
 
 use kausal_runtime::clock;
 use kausal_storage_plugin::{
-    ErrorBody, ObjectQuery, ReadError, Reader, SearchRequest, SearchRows, Stop, ViewDocument, moment,
+    ErrorBody, ObjectQuery, ReadError, Reader, SearchRequest, SearchRows, Stop, ViewDocument,
+    moment,
 };
 use kausal_store::{EmbeddedStore, OpenError, StoreStats};
 use kausal_story::{Manifest, Story};
@@ -17,7 +18,7 @@ use crate::config::Loaded;
 const ANSWER_BYTES_MAX: u64 = 256 << 20;
 
 /// Whoever answers.
-pub enum Source {
+pub(crate) enum Source {
     /// This process has opened the store.
     Here(Box<Reader>),
     /// A server, by its URL without a slash at the end.
@@ -26,7 +27,7 @@ pub enum Source {
 
 impl Source {
     /// The server named, the holder of the store, or the store itself.
-    pub fn of(loaded: &Loaded, target: &Target) -> anyhow::Result<Self> {
+    pub(crate) fn of(loaded: &Loaded, target: &Target) -> anyhow::Result<Self> {
         if let Some(url) = &target.server {
             return Ok(Self::There(url.trim_end_matches('/').to_owned()));
         }
@@ -50,18 +51,18 @@ impl Source {
     }
 
     /// The story of an object.
-    pub fn story(&self, query: &ObjectQuery) -> anyhow::Result<Story> {
+    pub(crate) fn story(&self, query: &ObjectQuery) -> anyhow::Result<Story> {
         match self {
-            Self::Here(reader) => reader.story(query, &Stop::default()).map_err(of_read),
+            Self::Here(reader) => reader.story(query, &Stop::default()).map_err(|error| of_read(&error)),
             Self::There(url) => ask(url, "story", &query.to_parameters()),
         }
     }
 
     /// The view of an object.
-    pub fn view(&self, query: &ObjectQuery) -> anyhow::Result<ViewDocument> {
+    pub(crate) fn view(&self, query: &ObjectQuery) -> anyhow::Result<ViewDocument> {
         match self {
             Self::Here(reader) => {
-                let view = reader.view(query, &Stop::default()).map_err(of_read)?;
+                let view = reader.view(query, &Stop::default()).map_err(|error| of_read(&error))?;
                 Ok(view.document())
             }
             Self::There(url) => ask(url, "view", &query.to_parameters()),
@@ -69,9 +70,9 @@ impl Source {
     }
 
     /// The manifest of an object.
-    pub fn manifest(&self, query: &ObjectQuery, at: UnixNanos) -> anyhow::Result<Manifest> {
+    pub(crate) fn manifest(&self, query: &ObjectQuery, at: UnixNanos) -> anyhow::Result<Manifest> {
         match self {
-            Self::Here(reader) => reader.manifest(query, at, &Stop::default()).map_err(of_read),
+            Self::Here(reader) => reader.manifest(query, at, &Stop::default()).map_err(|error| of_read(&error)),
             Self::There(url) => {
                 let mut parameters = query.to_parameters();
                 parameters.push(("at".to_owned(), at.0.to_string()));
@@ -81,24 +82,24 @@ impl Source {
     }
 
     /// Facts that match.
-    pub fn search(&self, request: &SearchRequest) -> anyhow::Result<SearchRows> {
+    pub(crate) fn search(&self, request: &SearchRequest) -> anyhow::Result<SearchRows> {
         match self {
-            Self::Here(reader) => reader.search(request, &Stop::default()).map_err(of_read),
+            Self::Here(reader) => reader.search(request, &Stop::default()).map_err(|error| of_read(&error)),
             Self::There(url) => ask(url, "search", &request.to_parameters()),
         }
     }
 
     /// What the store says about itself.
-    pub fn stats(&self) -> anyhow::Result<StoreStats> {
+    pub(crate) fn stats(&self) -> anyhow::Result<StoreStats> {
         match self {
-            Self::Here(reader) => reader.stats().map_err(of_read),
+            Self::Here(reader) => reader.stats().map_err(|error| of_read(&error)),
             Self::There(url) => ask(url, "stats", &[]),
         }
     }
 }
 
 /// A time typed on the command line.
-pub fn time(flag: &str, text: Option<&str>) -> Result<Option<UnixNanos>, UsageError> {
+pub(crate) fn time(flag: &str, text: Option<&str>) -> Result<Option<UnixNanos>, UsageError> {
     let Some(text) = text else { return Ok(None) };
     let now = UnixNanos(clock::now());
     let time = moment::parse(text, now);
@@ -106,7 +107,7 @@ pub fn time(flag: &str, text: Option<&str>) -> Result<Option<UnixNanos>, UsageEr
 }
 
 /// A cluster typed on the command line, as it stands in keys.
-pub fn cluster(loaded: &Loaded, typed: Option<&str>) -> anyhow::Result<Option<String>> {
+pub(crate) fn cluster(loaded: &Loaded, typed: Option<&str>) -> anyhow::Result<Option<String>> {
     let Some(typed) = typed else { return Ok(None) };
     let clusters = loaded.config.clusters.clone().validate();
     let clusters = clusters.map_err(|error| loaded.wrong("clusters.aliases", &error))?;
@@ -120,7 +121,8 @@ fn ask<T: DeserializeOwned>(
     parameters: &[(String, String)],
 ) -> anyhow::Result<T> {
     let address = format!("{url}/api/v1/{question}");
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().http_status_as_error(false).build().into();
     let pairs = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let mut answer = agent
         .get(&address)
@@ -140,7 +142,7 @@ fn ask<T: DeserializeOwned>(
     Err(of_code(&error.code, with_hint(&error.message, &error.hint)))
 }
 
-fn of_read(error: ReadError) -> anyhow::Error {
+fn of_read(error: &ReadError) -> anyhow::Error {
     of_code(error.code(), with_hint(&error.to_string(), error.hint()))
 }
 

@@ -6,7 +6,7 @@ use crate::cli::{AllInOne, ConfigCommand};
 use crate::config::Loaded;
 
 /// Runs the command.
-pub fn run(loaded: &Loaded, command: &ConfigCommand) -> anyhow::Result<Outcome> {
+pub(crate) fn run(loaded: &Loaded, command: &ConfigCommand) -> anyhow::Result<Outcome> {
     Settings::of(loaded, &AllInOne::default())?;
     match command {
         ConfigCommand::Check => say("the configuration is valid"),

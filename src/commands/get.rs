@@ -12,7 +12,7 @@ use crate::config::Loaded;
 
 /// Runs the command. What is not sure about the manifest goes to standard error, so that the
 /// manifest can be piped.
-pub fn run(loaded: &Loaded, flags: &Get) -> anyhow::Result<Outcome> {
+pub(crate) fn run(loaded: &Loaded, flags: &Get) -> anyhow::Result<Outcome> {
     let which = flags.which.query()?;
     let query = ObjectQuery { cluster: cluster(loaded, which.cluster.as_deref())?, ..which };
     let at = time("--at", flags.at.as_deref())?.unwrap_or_else(|| UnixNanos(clock::now()));

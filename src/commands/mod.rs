@@ -19,7 +19,7 @@ use crate::cli::{Cli, Command};
 use crate::config::Loaded;
 
 /// Runs a command to its end.
-pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
+pub(crate) fn run(cli: Cli) -> anyhow::Result<Outcome> {
     let mut loaded = Loaded::read(cli.config.as_deref())?;
     if let Some(level) = cli.log {
         loaded.config.log.level = level;
@@ -29,8 +29,8 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
     }
     telemetry::init(&loaded.config.log).map_err(|error| loaded.wrong("log.level", &error))?;
     match cli.command {
-        Command::AllInOne(flags) => all_in_one::run(loaded, &flags),
-        Command::Demo(flags) => demo::run(loaded, &flags),
+        Command::AllInOne(flags) => all_in_one::run(&loaded, &flags),
+        Command::Demo(flags) => demo::run(&loaded, &flags),
         Command::Ingest(flags) => ingest::run(&loaded, &flags),
         Command::Trace(flags) => trace::run(&loaded, &flags),
         Command::Search(flags) => search::run(&loaded, &flags),

@@ -22,28 +22,28 @@ const DEAD_LETTERS: &str = "dead-letters";
 
 /// Every setting, valid.
 #[derive(Debug)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// The embedded store.
-    pub store: EmbeddedConfig,
+    pub(crate) store: EmbeddedConfig,
     /// Names of clusters.
-    pub clusters: Clusters,
+    pub(crate) clusters: Clusters,
     /// Which requests become spans.
-    pub filter: Filter,
+    pub(crate) filter: Filter,
     /// What one question may cost.
-    pub read: ReadLimits,
+    pub(crate) read: ReadLimits,
     /// The audit webhook.
-    pub webhook: Webhook,
+    pub(crate) webhook: Webhook,
     /// The HTTP API.
-    pub http: Door,
+    pub(crate) http: Door,
     /// The gRPC storage plugin.
-    pub grpc: Door,
+    pub(crate) grpc: Door,
     /// Probes and metrics.
-    pub admin: Door,
+    pub(crate) admin: Door,
 }
 
 impl Settings {
     /// Checks everything, flags over file.
-    pub fn of(loaded: &Loaded, flags: &AllInOne) -> anyhow::Result<Self> {
+    pub(crate) fn of(loaded: &Loaded, flags: &AllInOne) -> anyhow::Result<Self> {
         let mut loaded = loaded.clone();
         let config = &mut loaded.config;
         set(&mut config.store.dir, flags.store.as_ref());
@@ -69,19 +69,19 @@ impl Settings {
 }
 
 /// Which requests become spans.
-pub fn filter(loaded: &Loaded) -> anyhow::Result<Filter> {
+pub(crate) fn filter(loaded: &Loaded) -> anyhow::Result<Filter> {
     let filter = loaded.config.filter.clone().validate();
     Ok(filter.map_err(|error| loaded.wrong("filter.rules", &error))?)
 }
 
 /// What one question may cost.
-pub fn read(loaded: &Loaded) -> anyhow::Result<ReadLimits> {
+pub(crate) fn read(loaded: &Loaded) -> anyhow::Result<ReadLimits> {
     let limits = loaded.config.read.clone().validate();
     Ok(limits.map_err(|error| loaded.wrong(&format!("read.{}", error.setting), &error))?)
 }
 
 /// The pipeline from bytes to durable spans; `dir` is the folder of the store.
-pub fn pipeline(
+pub(crate) fn pipeline(
     loaded: &Loaded,
     filter: Filter,
     sink: Arc<dyn Sink>,
@@ -89,9 +89,10 @@ pub fn pipeline(
     registry: &mut Registry,
 ) -> anyhow::Result<Arc<Pipeline>> {
     let letters = &loaded.config.dead_letters;
-    let folder = match letters.folder.as_os_str().is_empty() {
-        true => dir.join(DEAD_LETTERS),
-        false => letters.folder.clone(),
+    let folder = if letters.folder.as_os_str().is_empty() {
+        dir.join(DEAD_LETTERS)
+    } else {
+        letters.folder.clone()
     };
     let dead_letters = DeadLetters::open(&folder, letters.bytes_max).map_err(|error| {
         loaded.wrong("dead_letters.folder", &format!("{}: {error}", folder.display()))

@@ -10,9 +10,13 @@ use crate::cli::{Search, SearchOutput};
 use crate::config::Loaded;
 
 /// Runs the command.
-pub fn run(loaded: &Loaded, flags: &Search) -> anyhow::Result<Outcome> {
+pub(crate) fn run(loaded: &Loaded, flags: &Search) -> anyhow::Result<Outcome> {
     let request = SearchRequest {
-        attributes: flags.attributes.iter().map(|pair| attribute(pair)).collect::<Result<_, _>>()?,
+        attributes: flags
+            .attributes
+            .iter()
+            .map(|pair| attribute(pair))
+            .collect::<Result<_, _>>()?,
         from: time("--from", flags.range.from.as_deref())?,
         to: time("--to", flags.range.to.as_deref())?,
         limit: Some(flags.limit),
@@ -22,15 +26,17 @@ pub fn run(loaded: &Loaded, flags: &Search) -> anyhow::Result<Outcome> {
     match flags.output {
         SearchOutput::Json => print(&serde_json::to_string_pretty(&found)?)?,
         SearchOutput::Text if found.rows.is_empty() => {}
-        SearchOutput::Text => print(&table(&found))?,
+        SearchOutput::Text => print(&table(&found)?)?,
     }
     if found.exhausted {
-        say("the search was ended by its budget: older matches may exist; narrow it with --from, --to or more attributes");
+        say(
+            "the search was ended by its budget: older matches may exist; narrow it with --from, --to or more attributes",
+        );
     }
-    match found.rows.is_empty() {
-        true => Err(NothingFound("nothing recorded matches".to_owned()).into()),
-        false => Ok(Outcome::Done),
+    if found.rows.is_empty() {
+        return Err(NothingFound("nothing recorded matches".to_owned()).into());
     }
+    Ok(Outcome::Done)
 }
 
 fn attribute(pair: &str) -> Result<(String, String), UsageError> {
@@ -40,7 +46,7 @@ fn attribute(pair: &str) -> Result<(String, String), UsageError> {
     }
 }
 
-fn table(found: &SearchRows) -> String {
+fn table(found: &SearchRows) -> Result<String, std::fmt::Error> {
     let cells: Vec<[String; 5]> = found.rows.iter().map(cells).collect();
     let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max();
     let widths: [usize; 5] = std::array::from_fn(|column| width(column).unwrap_or(0));
@@ -48,13 +54,12 @@ fn table(found: &SearchRows) -> String {
     for row in &cells {
         let mut line = String::new();
         for (cell, width) in row.iter().zip(widths) {
-            // Writing to a String cannot fail.
-            let _ = write!(line, "{cell:width$}  ");
+            write!(line, "{cell:width$}  ")?;
         }
         out.push_str(line.trim_end());
         out.push('\n');
     }
-    out
+    Ok(out)
 }
 
 fn cells(row: &SearchRow) -> [String; 5] {

@@ -1,7 +1,5 @@
 //! `kausal store`: the store about itself.
 
-use std::fmt::Write;
-
 use kausal_store::StoreStats;
 use kausal_trace::UnixNanos;
 
@@ -11,7 +9,7 @@ use crate::cli::{SearchOutput, StoreCommand};
 use crate::config::Loaded;
 
 /// Runs the command.
-pub fn run(loaded: &Loaded, command: &StoreCommand) -> anyhow::Result<Outcome> {
+pub(crate) fn run(loaded: &Loaded, command: &StoreCommand) -> anyhow::Result<Outcome> {
     let StoreCommand::Stats(flags) = command;
     let stats = Source::of(loaded, &flags.target)?.stats()?;
     print(&match flags.output {
@@ -23,10 +21,7 @@ pub fn run(loaded: &Loaded, command: &StoreCommand) -> anyhow::Result<Outcome> {
 
 fn text(stats: &StoreStats) -> String {
     let mut out = String::new();
-    let mut line = |name: &str, value: String| {
-        // Writing to a String cannot fail.
-        let _ = writeln!(out, "{name:<18}{value}");
-    };
+    let mut line = |name: &str, value: String| out.push_str(&format!("{name:<18}{value}\n"));
     let time = |time: Option<UnixNanos>| time.map_or("none".to_owned(), |time| time.to_string());
     line("facts", stats.facts.to_string());
     line("frames", stats.frames.to_string());
@@ -41,7 +36,10 @@ fn text(stats: &StoreStats) -> String {
     line("partitions", stats.partitions.len().to_string());
     for part in &stats.partitions {
         let range = format!("{} – {}", part.start, part.end);
-        line(&format!("  {}", part.purpose), format!("{range}  {} spans, {}", part.spans, bytes(part.bytes)));
+        line(
+            &format!("  {}", part.purpose),
+            format!("{range}  {} spans, {}", part.spans, bytes(part.bytes)),
+        );
     }
     line("format", stats.format.to_string());
     out

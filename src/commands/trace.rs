@@ -9,7 +9,7 @@ use crate::cli::{Trace, TraceOutput};
 use crate::config::Loaded;
 
 /// Runs the command.
-pub fn run(loaded: &Loaded, flags: &Trace) -> anyhow::Result<Outcome> {
+pub(crate) fn run(loaded: &Loaded, flags: &Trace) -> anyhow::Result<Outcome> {
     let query = query(loaded, flags)?;
     let source = Source::of(loaded, &flags.target)?;
     let text = match (flags.output, query.mode) {

@@ -8,7 +8,7 @@ use kausal_trace::UnixNanos;
 use serde_json::Value;
 
 /// Prints the view.
-pub fn render(view: &ViewDocument) -> anyhow::Result<String> {
+pub(crate) fn render(view: &ViewDocument) -> anyhow::Result<String> {
     let mut out = format!("trace {}\n", view.trace_id);
     let spans = spans(&view.otlp);
     let known: Vec<&str> = spans.iter().map(|span| text(span.value, "spanId")).collect();
@@ -18,7 +18,9 @@ pub fn render(view: &ViewDocument) -> anyhow::Result<String> {
         children.entry(if known.contains(&parent) { parent } else { "" }).or_default().push(span);
     }
     for list in children.values_mut() {
-        list.sort_by_key(|span| (nanos(span.value, "startTimeUnixNano"), text(span.value, "spanId")));
+        list.sort_by_key(|span| {
+            (nanos(span.value, "startTimeUnixNano"), text(span.value, "spanId"))
+        });
     }
     let mut open: Vec<(usize, &Span<'_>)> = Vec::new();
     push(&mut open, 0, children.remove("").unwrap_or_default());

@@ -11,48 +11,48 @@ use crate::answer::UsageError;
 /// Where a door listens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ListenConfig {
+pub(crate) struct ListenConfig {
     /// Address and port; the door's default port on loopback when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub listen: Option<SocketAddr>,
+    pub(crate) listen: Option<SocketAddr>,
     /// Certificate and key; without them the door speaks plain text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tls: Option<TlsConfig>,
+    pub(crate) tls: Option<TlsConfig>,
     /// `none` says that nobody is asked who they are, which a door off loopback needs to be told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub auth: Option<Auth>,
+    pub(crate) auth: Option<Auth>,
 }
 
 /// How a door asks who somebody is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Auth {
+pub(crate) enum Auth {
     /// Not at all.
     None,
 }
 
 /// A door that may be opened.
 #[derive(Clone, Debug)]
-pub struct Door {
+pub(crate) struct Door {
     /// Address and port.
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// TLS, loaded and checked.
-    pub tls: Option<ServerTls>,
+    pub(crate) tls: Option<ServerTls>,
 }
 
 impl ListenConfig {
     /// A door on loopback.
-    pub fn on_port(port: u16) -> Self {
+    pub(crate) fn on_port(port: u16) -> Self {
         Self { listen: Some(loopback(port)), tls: None, auth: None }
     }
 
     /// Gives the door its default port where the file gave it none.
-    pub fn fill(&mut self, port: u16) {
+    pub(crate) fn fill(&mut self, port: u16) {
         self.listen.get_or_insert(loopback(port));
     }
 
     /// Checks the door; `door` is its name in the configuration (`http`).
-    pub fn validate(&self, door: &'static str, loaded: &Loaded) -> Result<Door, UsageError> {
+    pub(crate) fn validate(&self, door: &'static str, loaded: &Loaded) -> Result<Door, UsageError> {
         let address = self.listen.unwrap_or(loopback(0));
         if !address.ip().is_loopback() && self.auth.is_none() {
             return Err(loaded.wrong(

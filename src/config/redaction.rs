@@ -17,15 +17,15 @@ const KEY_FILE: &str = "redaction.key";
 /// What is hidden before a span exists.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct RedactionConfig {
+pub(crate) struct RedactionConfig {
     /// Whether secrets are hidden. Turning this off stores them in the clear.
-    pub enabled: bool,
+    pub(crate) enabled: bool,
     /// File with the installation key, 32 bytes or 64 hex digits; made in the folder of the store
     /// when not given. Processes that share a key make equal fingerprints.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub key_file: Option<PathBuf>,
+    pub(crate) key_file: Option<PathBuf>,
     /// Paths hidden besides the built-in ones: `spec.config.*.password`, `**.apiKey`.
-    pub paths: Vec<String>,
+    pub(crate) paths: Vec<String>,
 }
 
 impl Default for RedactionConfig {
@@ -36,7 +36,7 @@ impl Default for RedactionConfig {
 
 impl RedactionConfig {
     /// Loads the key, or makes one in `store_dir`.
-    pub fn load(&self, store_dir: &Path, loaded: &Loaded) -> anyhow::Result<Redaction> {
+    pub(crate) fn load(&self, store_dir: &Path, loaded: &Loaded) -> anyhow::Result<Redaction> {
         if !self.enabled {
             return Ok(Redaction::disabled());
         }

@@ -14,13 +14,13 @@ use crate::answer::UsageError;
 /// The embedded store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct StoreConfig {
+pub(crate) struct StoreConfig {
     /// Its folder; made if missing.
-    pub dir: PathBuf,
+    pub(crate) dir: PathBuf,
     /// Age at which facts are dropped, measured from the newest fact stored: `30d`, `12h`.
-    pub retention: String,
+    pub(crate) retention: String,
     /// Attributes that searches can go by; others are compared on what these find.
-    pub indexed: Vec<String>,
+    pub(crate) indexed: Vec<String>,
 }
 
 impl Default for StoreConfig {
@@ -35,7 +35,7 @@ impl Default for StoreConfig {
 
 impl StoreConfig {
     /// Checks the settings.
-    pub fn validate(&self, loaded: &Loaded) -> Result<EmbeddedConfig, UsageError> {
+    pub(crate) fn validate(&self, loaded: &Loaded) -> Result<EmbeddedConfig, UsageError> {
         let retention = parse_duration(&self.retention).ok_or_else(|| {
             let why = format!("{:?} is no duration; write 30d or 12h", self.retention);
             loaded.wrong("store.retention", &why)
