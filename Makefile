@@ -6,7 +6,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/go/bin
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint fmt advisories fuzz bench soak bed
+.PHONY: help build demo test lint fmt advisories fuzz bench bed
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS='	' read -r name what; do \
@@ -25,11 +25,13 @@ test: ## everything that must hold (also needs Go 1.26 or newer, to build a real
 lint: ## formatting, clippy, and what dependencies may be
 	@scripts/setup deny
 	cargo fmt --all --check
+	rustfmt --check --edition 2024 fuzz/targets/*.rs
 	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 	"$$(scripts/setup --path cargo-deny)" --locked check --hide-inclusion-graph bans licenses sources
 
 fmt: ## formats the code
 	cargo fmt --all
+	rustfmt --edition 2024 fuzz/targets/*.rs
 
 advisories: ## known vulnerabilities of dependencies (needs the network)
 	@scripts/setup deny
@@ -39,13 +41,9 @@ fuzz: ## every fuzz target for FUZZ_SECONDS=60 (needs the nightly toolchain)
 	@scripts/setup fuzz
 	scripts/fuzz $(FUZZ_SECONDS)
 
-bench: ## how fast, how small: fills docs/benchmarks.md's table
+bench: ## how fast, how small (docs/benchmarks.md says what it was where)
 	@scripts/setup build
-	scripts/bench
-
-soak: ## a long run under load, watching memory and disk
-	@scripts/setup build
-	scripts/soak
+	cargo bench --locked --workspace --benches
 
 bed: ## builds the real servers that the end-to-end tests run
 	tests/bed/build
