@@ -24,6 +24,7 @@ mod manifest;
 mod merge;
 pub mod mode;
 mod policy;
+mod rfc3339;
 mod state;
 pub mod story;
 mod tell;

@@ -22,6 +22,7 @@ pub struct Manifest {
     /// The object, without what is never stored (`managedFields`, redacted values).
     pub value: Value,
     /// When this state was recorded.
+    #[serde(with = "crate::rfc3339")]
     pub recorded_at: UnixNanos,
     /// The request that made or showed it.
     pub audit_id: String,
@@ -55,6 +56,7 @@ pub enum NoManifest {
     #[error("gone since {at}, removed by request {audit_id}")]
     Removed {
         /// When.
+        #[serde(with = "crate::rfc3339")]
         at: UnixNanos,
         /// The request that removed it.
         audit_id: String,
@@ -63,6 +65,7 @@ pub enum NoManifest {
     #[error("not there yet, created at {at} by request {audit_id}")]
     NotYet {
         /// When.
+        #[serde(with = "crate::rfc3339")]
         at: UnixNanos,
         /// The request that created it.
         audit_id: String,

@@ -20,12 +20,16 @@ pub struct Story {
     /// The object.
     pub object: ObjectKey,
     /// First instant asked for.
+    #[serde(with = "crate::rfc3339")]
     pub from: UnixNanos,
     /// Last instant asked for.
+    #[serde(with = "crate::rfc3339")]
     pub to: UnixNanos,
     /// First request of the story.
+    #[serde(with = "crate::rfc3339::option")]
     pub first: Option<UnixNanos>,
     /// Last request of the story.
+    #[serde(with = "crate::rfc3339::option")]
     pub last: Option<UnixNanos>,
     /// How many requests, by how they are told.
     pub counts: Counts,
@@ -74,6 +78,7 @@ pub struct Life {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moment {
     /// When it was received.
+    #[serde(with = "crate::rfc3339")]
     pub time: UnixNanos,
     /// Audit id.
     pub audit_id: String,
@@ -83,8 +88,10 @@ pub struct Moment {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Act {
     /// When it was received.
+    #[serde(with = "crate::rfc3339")]
     pub time: UnixNanos,
     /// When it was answered.
+    #[serde(with = "crate::rfc3339")]
     pub answered: UnixNanos,
     /// Audit id.
     pub audit_id: String,
@@ -198,6 +205,7 @@ pub enum Base {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Effect {
     /// When.
+    #[serde(with = "crate::rfc3339")]
     pub time: UnixNanos,
     /// What happened.
     pub what: EffectKind,

@@ -166,7 +166,9 @@ impl View<'_, '_> {
         let whole = times.values().copied().reduce(union);
         let whole = whole.unwrap_or((self.world.from, self.world.to.min(LATEST)));
         for &object in &self.tree.order {
-            times.entry(object).or_insert(whole);
+            let parent = self.tree.parent_of(object).and_then(|parent| times.get(&parent));
+            let time = parent.copied().unwrap_or(whole);
+            times.entry(object).or_insert(time);
         }
         times
     }

@@ -1,4 +1,6 @@
 //! Rows and columns of the terminal form.
+//!
+//! Promise: no line is longer than asked; the summary gives way first, then the name.
 
 use kausal_object::ObjectKey;
 
@@ -23,6 +25,7 @@ const GAPS: [usize; CELLS] = [2, 1, 1, 2, 2, 2, 0];
 /// The summary keeps at least this much of a narrow terminal.
 const SUMMARY_CHARS_MIN: usize = 24;
 const ACTOR_CHARS_MAX: usize = 40;
+const ACTOR_CHARS_MIN: usize = 12;
 
 /// How a piece of text is coloured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,13 +79,19 @@ impl Columns {
                 *own = (*own).max(cell.chars().count());
             }
         }
-        // Jutting out is better than a mark that touches the name.
+        // Two characters between the longest name and a mark.
         columns.widths[ACTOR] += 1;
-        let excess = columns.width().saturating_sub(width);
-        let summary = columns.widths[SUMMARY];
-        columns.widths[SUMMARY] =
-            summary.saturating_sub(excess).max(SUMMARY_CHARS_MIN.min(summary));
+        columns.give_way(SUMMARY, SUMMARY_CHARS_MIN, width);
+        columns.give_way(ACTOR, ACTOR_CHARS_MIN, width);
         columns
+    }
+
+    /// Narrows one column as far as needed and allowed.
+    fn give_way(&mut self, column: usize, chars_min: usize, width: usize) {
+        let excess = self.width().saturating_sub(width);
+        if let Some(own) = self.widths.get_mut(column) {
+            *own = own.saturating_sub(excess).max(chars_min.min(*own));
+        }
     }
 
     /// Characters of a full line.
@@ -105,7 +114,13 @@ impl Columns {
             line.push_str(&cell);
             line.extend(std::iter::repeat_n(' ', width - cell.chars().count().min(width) + gap));
         }
-        format!("{}\n", paint(line.trim_end(), row.tone, style))
+        let line = line.trim_end();
+        let line = if line.chars().count() > style.width {
+            clip(line, style.width.saturating_sub(1))
+        } else {
+            line.to_owned()
+        };
+        format!("{}\n", paint(&line, row.tone, style))
     }
 }
 
