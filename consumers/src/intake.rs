@@ -7,6 +7,7 @@
 use std::fmt::Display;
 use std::sync::Arc;
 
+use kausal_audit::read::Oversized;
 use kausal_audit::{
     Event, Item, NoEventList, Reason, Rejected, WebhookBody, decode_all, decode_webhook_body,
 };
@@ -104,6 +105,12 @@ impl<'p> Intake<'p> {
             answer = decode_webhook_body(bytes, &limits, each);
         })?;
         Ok(answer)
+    }
+
+    /// Sets aside a document that is too large to be held.
+    pub fn pass_over(&mut self, oversized: &Oversized) {
+        let reason = oversized.reason();
+        self.put_aside(reason_label(&reason), oversized.offset, &oversized.head, &reason);
     }
 
     /// What was taken since the last parcel. Ends an input.
@@ -231,28 +238,25 @@ impl<'p> Intake<'p> {
     }
 
     fn set_event_aside(&mut self, event: &Event<'_>, reason: &'static str, why: &dyn Display) {
-        self.tally.reject(reason);
-        let letter = Letter {
-            reason,
-            source: &self.input,
-            cluster: self.encoder.cluster().as_str(),
-            position: 0,
-            bytes: event.audit_id.as_bytes(),
-        };
-        self.pipeline.set_aside(&letter, self.source, why);
+        self.put_aside(reason, 0, event.audit_id.as_bytes(), why);
     }
 
     fn reject(&mut self, rejected: &Rejected<'_>, position: u64) {
-        let reason = reason_label(&rejected.reason);
+        let reason = &rejected.reason;
+        let position = position + rejected.offset as u64;
+        self.put_aside(reason_label(reason), position, rejected.bytes, reason);
+    }
+
+    fn put_aside(&mut self, reason: &'static str, position: u64, bytes: &[u8], why: &dyn Display) {
         self.tally.reject(reason);
         let letter = Letter {
             reason,
             source: &self.input,
             cluster: self.encoder.cluster().as_str(),
-            position: position + rejected.offset as u64,
-            bytes: rejected.bytes,
+            position,
+            bytes,
         };
-        self.pipeline.set_aside(&letter, self.source, &rejected.reason);
+        self.pipeline.set_aside(&letter, self.source, why);
     }
 }
 

@@ -118,8 +118,7 @@ fn order_and_repetition_leave_the_same_spans() {
     let reversed: Vec<&[u8]> = lines.iter().rev().copied().collect();
     assert_eq!(sorted(&reversed), once, "from the end");
     // A fixed stride visits every line once, since it and the number of lines share no divisor.
-    let shuffled: Vec<&[u8]> =
-        (0..lines.len()).map(|at| lines[at * 1_009 % lines.len()]).collect();
+    let shuffled: Vec<&[u8]> = (0..lines.len()).map(|at| lines[at * 1_009 % lines.len()]).collect();
     assert_eq!(sorted(&shuffled), once, "shuffled");
     assert_eq!(sorted(&[&text, &text]), once, "twice");
 }
