@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use memchr::memchr2;
+use memchr::memchr;
 use memchr::memmem::Finder;
 
 use crate::redact::Value;
@@ -49,11 +49,13 @@ pub(crate) fn redacted(text: &str, of: &KeyRef<'_>, cx: &BodyContext<'_>) -> Opt
 
 const QUOTES: [char; 3] = ['"', '\'', '`'];
 
-/// A quick look at the raw text of a JSON string: whether it is worth unescaping.
-pub(crate) fn may_quote(inner: &str) -> bool {
+/// A quick look at the raw text of a JSON string: whether it is worth unescaping. Labels and dumps
+/// could also be written with escapes.
+pub(crate) fn may_quote(raw: &str) -> bool {
     static LABEL: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(VALUE_LABEL_END));
-    let bytes = inner.as_bytes();
-    LABEL.find(bytes).is_some() || memchr2(b'{', b'\\', bytes).is_some()
+    static ESCAPE: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("\\u"));
+    let bytes = raw.as_bytes();
+    LABEL.find(bytes).is_some() || memchr(b'{', bytes).is_some() || ESCAPE.find(bytes).is_some()
 }
 
 /// Where the next refused value begins, and its length.

@@ -8,8 +8,10 @@
 
 mod facts;
 mod judge;
+mod marks;
 mod patch;
 mod place;
+mod secret;
 mod shape;
 mod walk;
 

@@ -3,93 +3,88 @@
 use std::borrow::Cow;
 
 use super::BodyError;
-use super::judge::is_copy_key;
+use super::judge::{Verdict, is_copy_key};
 use super::place::{Place, Step};
 use super::shape::NOWHERE;
-use super::walk::{Mode, Walk};
+use super::walk::{At, Mode, Walk, malformed};
 use crate::json;
 use crate::redact::rules::{MESSAGE_MEMBERS, SECRET_PATHS};
 use crate::redact::{Segment, is_position};
-
-/// What happens to the `value` of an operation.
-enum Verdict {
-    Cut,
-    Walk(Mode),
-    Message,
-}
 
 /// Members of an operation that hold no value.
 const HARMLESS: &[&str] = &["op", "path", "from"];
 
 impl Walk<'_, '_> {
-    pub(super) fn json_patch(&mut self) -> Result<(), BodyError> {
-        self.enter()?;
-        if self.byte() == b']' {
-            return self.leave();
+    pub(super) fn json_patch(&mut self, at: usize) -> At {
+        let mut at = self.enter(at)?;
+        if self.byte(at) == b']' {
+            return self.leave(at);
         }
         loop {
-            if self.byte() != b'{' {
+            if self.byte(at) != b'{' {
                 return Err(BodyError::NotAnObject);
             }
-            self.operation()?;
-            self.whitespace();
-            match self.byte() {
-                b',' => self.advance(),
-                b']' => return self.leave(),
-                _ => return Err(self.malformed()),
+            at = self.operation(at)?;
+            at = self.whitespace(at);
+            match self.byte(at) {
+                b',' => at = self.whitespace(at + 1),
+                b']' => return self.leave(at),
+                _ => return malformed(at),
             }
-            self.whitespace();
         }
     }
 
-    fn operation(&mut self) -> Result<(), BodyError> {
-        let pointer = self.pointer();
+    fn operation(&mut self, at: usize) -> At {
+        let pointer = self.pointer(at);
         let place = Place { up: None, step: Step::Pointer(&pointer) };
         let verdict = self.judge_operation(&place, &pointer);
-        self.enter()?;
-        if self.byte() == b'}' {
-            return self.leave();
+        let mut at = self.enter(at)?;
+        if self.byte(at) == b'}' {
+            return self.leave(at);
         }
-        let mut cut_from = self.at;
+        let mut cut_from = at;
         let mut kept = false;
         loop {
-            let key = self.key()?;
-            let verdict = if HARMLESS.contains(&key.as_ref()) { &PLAIN } else { &verdict };
-            if let Verdict::Cut = verdict {
-                self.flush(cut_from);
-                self.skip()?;
-                self.forget();
-            } else {
-                self.operand(verdict, &place)?;
-                kept = true;
+            let (key, value) = self.key(at)?;
+            let harmless = HARMLESS.contains(&key.as_ref());
+            at = match if harmless { PLAIN } else { verdict } {
+                Verdict::Cut => {
+                    self.flush(cut_from);
+                    let end = self.skip(value)?;
+                    self.forget(end);
+                    end
+                }
+                verdict => {
+                    kept = true;
+                    self.operand(value, verdict, &place)?
+                }
+            };
+            at = self.whitespace(at);
+            cut_from = at;
+            match self.byte(at) {
+                b',' => at = self.whitespace(at + 1),
+                b'}' => return self.leave(at),
+                _ => return malformed(at),
             }
-            self.whitespace();
-            cut_from = self.at;
-            match self.byte() {
-                b',' => self.advance(),
-                b'}' => return self.leave(),
-                _ => return Err(self.malformed()),
-            }
-            self.whitespace();
             if !kept {
-                self.forget();
-                cut_from = self.at;
+                self.forget(at);
+                cut_from = at;
             }
         }
     }
 
-    fn operand(&mut self, verdict: &Verdict, place: &Place<'_>) -> Result<(), BodyError> {
+    fn operand(&mut self, at: usize, verdict: Verdict, place: &Place<'_>) -> At {
         match verdict {
-            Verdict::Walk(mode) => self.value(place, NOWHERE, *mode),
-            Verdict::Message if self.byte() == b'"' => self.message(place),
-            Verdict::Message => self.value(place, NOWHERE, Mode::Plain),
-            Verdict::Cut => self.skip(),
+            Verdict::Walk(mode) => self.value(at, place, NOWHERE, mode),
+            Verdict::Message if self.byte(at) == b'"' => self.message(at, place),
+            Verdict::Message => self.value(at, place, NOWHERE, Mode::Plain),
+            Verdict::Cut => self.skip(at),
         }
     }
 
     /// The steps of the operation's `path`; of several the last counts, as for the apiserver.
-    fn pointer(&self) -> Vec<Cow<'static, str>> {
-        let members = json::members(self.slice(self.at, self.text.len())).map_while(Result::ok);
+    fn pointer(&self, at: usize) -> Vec<Cow<'static, str>> {
+        let members = json::members(self.slice(at, self.text.len())).map_while(Result::ok);
         let path = members.filter(|member| member.is("path")).last();
         let path = path.and_then(|member| json::string(member.value)).unwrap_or_default();
         path.split('/').skip(1).map(|step| Cow::Owned(unescaped(step))).collect()

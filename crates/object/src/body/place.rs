@@ -36,6 +36,11 @@ impl<'p> Place<'p> {
         self.below(Step::Key(key))
     }
 
+    /// The root above.
+    pub(super) fn root(&self) -> &Place<'p> {
+        self.up.map_or(self, Place::root)
+    }
+
     /// The step itself, as rules see it; `None` for a root.
     pub(super) fn last_segment(&self) -> Option<Segment<'_>> {
         match &self.step {

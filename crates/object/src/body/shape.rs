@@ -5,6 +5,7 @@
 
 use std::sync::LazyLock;
 
+use super::marks::Marks;
 use crate::links::{OTHER_REFERENCES, POD_REFERENCES, POD_SPECS, Target};
 use crate::redact::rules::{SECRET_PATHS, Secret};
 
@@ -64,6 +65,7 @@ const OWN: &[(&str, Meaning)] = &[
 struct Node {
     meaning: Meaning,
     members: Vec<(&'static str, u16)>,
+    marks: Marks,
     each: u16,
 }
 
@@ -97,6 +99,12 @@ impl Shapes {
         members.iter().find(|(name, _)| *name == key).map_or(NOWHERE, |(_, to)| *to)
     }
 
+    /// Which members of a node lead somewhere.
+    #[inline]
+    pub(super) fn marks(&self, node: u16) -> Marks {
+        self.nodes.get(usize::from(node)).map_or(Marks::NONE, |node| node.marks)
+    }
+
     /// The node of the elements.
     #[inline]
     pub(super) fn element(&self, node: u16) -> u16 {
@@ -109,8 +117,8 @@ impl Shapes {
     }
 
     fn compile() -> Self {
-        let nowhere = Node { meaning: Meaning::Nothing, members: Vec::new(), each: NOWHERE };
-        let mut shapes = Self { nodes: vec![nowhere], plain: 0, list: 0, kinds: Vec::new() };
+        let mut shapes = Self { nodes: Vec::new(), plain: 0, list: 0, kinds: Vec::new() };
+        let _nowhere = shapes.new_node();
         shapes.plain = shapes.own();
         shapes.list = shapes.own();
         shapes.add(shapes.list, "items.*", Meaning::Item);
@@ -154,7 +162,12 @@ impl Shapes {
     }
 
     fn new_node(&mut self) -> u16 {
-        self.nodes.push(Node { meaning: Meaning::Nothing, members: Vec::new(), each: NOWHERE });
+        self.nodes.push(Node {
+            meaning: Meaning::Nothing,
+            members: Vec::new(),
+            marks: Marks::NONE,
+            each: NOWHERE,
+        });
         (self.nodes.len() - 1) as u16
     }
 
@@ -176,6 +189,7 @@ impl Shapes {
                 node.each = next;
             } else {
                 node.members.push((step, next));
+                node.marks = node.marks.with(step);
             }
             next
         })

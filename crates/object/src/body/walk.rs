@@ -2,17 +2,22 @@
 //!
 //! **Invariant:** everything that is copied was read strictly; nothing is copied before the walk
 //! has decided about it. `copied` is where the text begins that is neither copied nor cut.
+//! Positions go from hand to hand instead of living in the struct: this is the hottest loop there
+//! is, and registers are faster than memory.
 
 use std::borrow::Cow;
 
 use super::facts::Collector;
-use super::judge::{Siblings, Verdict};
-use super::place::{Place, Step, spell};
+use super::judge::{Siblings, Verdict, marks_in, needs_verdict};
+use super::marks::Marks;
+use super::place::{Place, Step};
 use super::shape::{Meaning, NOWHERE, SHAPES, Shapes};
 use super::{BodyContext, BodyError, BodyFacts};
 use crate::json::{self, Cursor, DEPTH_MAX};
-use crate::redact::{Rule, Value};
-use crate::{KeyRef, message};
+use crate::redact::Rule;
+
+/// A position behind what was read.
+pub(super) type At = Result<usize, BodyError>;
 
 /// How the values of a container are treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,14 +34,21 @@ pub(super) enum Mode {
     Arguments,
 }
 
+/// The object whose members are read.
+struct Object<'p> {
+    place: &'p Place<'p>,
+    node: u16,
+    mode: Mode,
+    siblings: Siblings,
+}
+
 pub(super) struct Walk<'a, 'c> {
-    pub(super) text: &'a str,
     bytes: &'a [u8],
     cursor: Cursor<'a>,
-    pub(super) at: usize,
     depth: usize,
+    pub(super) text: &'a str,
     copied: usize,
-    out: &'c mut String,
+    pub(super) out: &'c mut String,
     pub(super) cx: &'c BodyContext<'c>,
     pub(super) shapes: &'static Shapes,
     pub(super) rules: Vec<&'c Rule>,
@@ -46,9 +58,9 @@ pub(super) struct Walk<'a, 'c> {
     pub(super) of_secrets: bool,
     /// Items of this list are Secrets.
     secret_items: bool,
-    /// Namespace and name of the list item the walk is in.
-    item: Option<(Cow<'a, str>, Cow<'a, str>)>,
-    collector: Collector<'a>,
+    /// Namespace and name of the list item the walk is in, once they were needed.
+    pub(super) item: Option<(Cow<'a, str>, Cow<'a, str>)>,
+    pub(super) collector: Collector<'a>,
 }
 
 impl<'a, 'c> Walk<'a, 'c> {
@@ -56,11 +68,10 @@ impl<'a, 'c> Walk<'a, 'c> {
         let bytes = text.as_bytes();
         let key = &cx.key;
         Self {
-            text,
             bytes,
             cursor: Cursor::new(bytes, 0),
-            at: 0,
             depth: 0,
+            text,
             copied: 0,
             out,
             cx,
@@ -75,162 +86,188 @@ impl<'a, 'c> Walk<'a, 'c> {
     }
 
     pub(super) fn run(mut self) -> Result<BodyFacts<'a>, BodyError> {
-        self.whitespace();
-        match self.byte() {
-            b'{' => self.root()?,
-            b'[' => self.json_patch()?,
+        let start = self.whitespace(0);
+        let end = match self.byte(start) {
+            b'{' => self.root(start)?,
+            b'[' => self.json_patch(start)?,
             _ => return Err(BodyError::NotAnObject),
-        }
-        self.whitespace();
-        if self.at < self.bytes.len() {
-            return Err(self.malformed());
+        };
+        let end = self.whitespace(end);
+        if end < self.bytes.len() {
+            return malformed(end);
         }
         if let Some(at) = self.cursor.control_character() {
             return Err(BodyError::Malformed { at });
         }
-        self.flush(self.at);
+        self.flush(end);
         Ok(self.collector.finish(&self.cx.key))
     }
 
-    fn root(&mut self) -> Result<(), BodyError> {
-        let kind = self.kind_at(self.at).unwrap_or_default();
+    fn root(&mut self, at: usize) -> At {
+        let kind = self.kind_at(at).unwrap_or_default();
         self.secret_items = self.of_secrets || kind == "SecretList";
         let mode = self.root_mode(&kind);
-        let resource = if self.cx.key.group.contains('.') { "" } else { self.cx.key.resource };
-        let node = self.shapes.root(&kind, resource, self.cx.subresource);
-        self.object(&Place::ROOT, node, mode)
+        let key = &self.cx.key;
+        let node = self.shapes.root(&kind, key.resource, self.cx.subresource);
+        self.object(at, &Place::ROOT, node, mode)
     }
 
-    /// The value at the current position. `place` is its own place.
-    pub(super) fn value(
-        &mut self,
-        place: &Place<'_>,
-        node: u16,
-        mode: Mode,
-    ) -> Result<(), BodyError> {
-        match self.byte() {
-            b'"' if mode == Mode::Leaves => self.secret(place),
+    /// The value at `at`; `place` is its own place.
+    pub(super) fn value(&mut self, at: usize, place: &Place<'_>, node: u16, mode: Mode) -> At {
+        match self.byte(at) {
+            b'"' if mode == Mode::Leaves => self.secret(at, place),
             b'"' => {
-                let (start, end) = self.string()?;
+                let end = self.string(at)?;
                 if node != NOWHERE {
-                    self.meet(node, start, end);
+                    self.meet(node, at + 1, end);
                 }
-                Ok(())
+                Ok(end + 1)
             }
-            b'{' => self.object(place, node, mode),
-            b'[' => self.array(place, node, mode),
-            b'n' => self.scalar(),
-            _ if mode == Mode::Leaves => self.secret(place),
-            _ => self.scalar(),
+            b'{' => self.object(at, place, node, mode),
+            b'[' => self.array(at, place, node, mode),
+            b'n' => self.scalar(at),
+            _ if mode == Mode::Leaves => self.secret(at, place),
+            _ => self.scalar(at),
         }
     }
 
-    fn object(&mut self, place: &Place<'_>, node: u16, mode: Mode) -> Result<(), BodyError> {
-        let mut siblings = Siblings::of(self.at);
-        self.enter()?;
-        if self.byte() == b'}' {
-            return self.leave();
+    fn object(&mut self, at: usize, place: &Place<'_>, node: u16, mode: Mode) -> At {
+        let mut object = Object { place, node, mode, siblings: Siblings::of(at) };
+        let any = !self.rules.is_empty();
+        let marks = if any { Marks::ALL } else { marks_in(mode, self.shapes.marks(node)) };
+        let mut at = self.enter(at)?;
+        if self.byte(at) == b'}' {
+            return self.leave(at);
         }
-        let mut cut_from = self.at;
+        let mut cut_from = at;
         let mut kept = false;
         loop {
-            let key = self.key()?;
-            let next = if node == NOWHERE { NOWHERE } else { self.shapes.member(node, &key) };
-            let member = place.member(&key);
-            match self.judge(&member, next, mode, &mut siblings) {
-                Verdict::Cut => {
-                    self.flush(cut_from);
-                    self.skip()?;
-                    self.copied = self.at;
-                }
-                verdict => {
-                    self.obey(verdict, &member, next)?;
-                    kept = true;
-                }
+            let quote = at;
+            let end = self.string(quote)?;
+            let escaped = self.cursor.may_have_escapes(quote);
+            at = self.colon(end + 1)?;
+            let first = self.byte(quote + 1);
+            if !escaped && !needs_verdict(marks, end - quote - 1, first) {
+                at = self.plain_member(at, place, quote, end)?;
+                kept = true;
+            } else {
+                let key = self.slice(quote + 1, end);
+                let key = if escaped { json::unescape(key) } else { Some(Cow::Borrowed(key)) };
+                let key = key.unwrap_or_default();
+                let (after, keep) = self.member(at, &mut object, &key, cut_from)?;
+                at = after;
+                kept |= keep;
             }
-            self.whitespace();
-            cut_from = self.at;
-            match self.byte() {
-                b',' => self.at += 1,
-                b'}' => return self.leave(),
-                _ => return Err(self.malformed()),
+            at = self.whitespace(at);
+            cut_from = at;
+            match self.byte(at) {
+                b',' => at = self.whitespace(at + 1),
+                b'}' => return self.leave(at),
+                _ => return malformed(at),
             }
-            self.whitespace();
             if !kept {
                 // All members so far were cut: their commas go with them.
-                self.copied = self.at;
-                cut_from = self.at;
+                self.copied = at;
+                cut_from = at;
             }
         }
     }
 
-    /// Does with a member's value what was decided.
-    fn obey(&mut self, verdict: Verdict, member: &Place<'_>, next: u16) -> Result<(), BodyError> {
-        match verdict {
-            Verdict::Walk(mode) => self.value(member, next, mode),
-            Verdict::Message if self.byte() == b'"' => self.message(member),
-            Verdict::Message => self.value(member, next, Mode::Plain),
-            Verdict::Cut => self.skip(),
+    /// The value of a member that no rule is about.
+    #[inline]
+    fn plain_member(&mut self, at: usize, place: &Place<'_>, quote: usize, end: usize) -> At {
+        match self.byte(at) {
+            b'"' => Ok(self.string(at)? + 1),
+            b'{' => {
+                let key = self.slice(quote + 1, end);
+                self.object(at, &place.member(key), NOWHERE, Mode::Plain)
+            }
+            b'[' => {
+                let key = self.slice(quote + 1, end);
+                self.array(at, &place.member(key), NOWHERE, Mode::Plain)
+            }
+            _ => self.scalar(at),
         }
     }
 
-    fn array(&mut self, place: &Place<'_>, node: u16, mode: Mode) -> Result<(), BodyError> {
-        self.enter()?;
-        if self.byte() == b']' {
-            return self.leave();
+    /// The value of a member; also says whether it was kept, or cut from `cut_from` on.
+    fn member(
+        &mut self,
+        at: usize,
+        object: &mut Object<'_>,
+        key: &str,
+        cut_from: usize,
+    ) -> Result<(usize, bool), BodyError> {
+        let next = self.shapes.member(object.node, key);
+        let member = object.place.member(key);
+        let end = match self.judge(at, &member, next, object.mode, &mut object.siblings) {
+            Verdict::Cut => {
+                self.flush(cut_from);
+                self.copied = self.skip(at)?;
+                return Ok((self.copied, false));
+            }
+            Verdict::Message if self.byte(at) == b'"' => self.message(at, &member)?,
+            Verdict::Message => self.value(at, &member, next, Mode::Plain)?,
+            Verdict::Walk(mode) => self.value(at, &member, next, mode)?,
+        };
+        Ok((end, true))
+    }
+
+    fn array(&mut self, at: usize, place: &Place<'_>, node: u16, mode: Mode) -> At {
+        let mut at = self.enter(at)?;
+        if self.byte(at) == b']' {
+            return self.leave(at);
         }
         let node = if node == NOWHERE { NOWHERE } else { self.shapes.element(node) };
-        for position in 0.. {
-            let at = self.at;
+        let plain = mode == Mode::Plain && node == NOWHERE && self.rules.is_empty();
+        let mut position = 0;
+        loop {
             let element = place.below(Step::Element { position, at });
-            self.element(&element, node, mode, position)?;
-            self.whitespace();
-            match self.byte() {
-                b',' => self.at += 1,
-                b']' => break,
-                _ => return Err(self.malformed()),
+            at = if plain {
+                self.value(at, &element, NOWHERE, Mode::Plain)?
+            } else {
+                self.element(at, &element, node, mode)?
+            };
+            position += 1;
+            at = self.whitespace(at);
+            match self.byte(at) {
+                b',' => at = self.whitespace(at + 1),
+                b']' => return self.leave(at),
+                _ => return malformed(at),
             }
-            self.whitespace();
         }
-        self.leave()
     }
 
-    fn element(
-        &mut self,
-        element: &Place<'_>,
-        node: u16,
-        mode: Mode,
-        position: usize,
-    ) -> Result<(), BodyError> {
+    fn element(&mut self, at: usize, element: &Place<'_>, node: u16, mode: Mode) -> At {
+        let is_first = matches!(element.step, Step::Element { position: 0, .. });
         let mode = match mode {
-            Mode::Arguments if position == 0 && self.byte() == b'"' => {
-                return self.program(element);
+            Mode::Arguments if is_first && self.byte(at) == b'"' => {
+                return self.program(at, element);
             }
             Mode::Arguments | Mode::Leaves => Mode::Leaves,
             _ if self.named_by_user(element) => Mode::Leaves,
             _ => Mode::Plain,
         };
         match self.shapes.meaning(node) {
-            Meaning::Item if mode == Mode::Plain => return self.item(node),
+            Meaning::Item if mode == Mode::Plain => return self.item(at, node),
             Meaning::Owner => self.collector.owner(),
             _ => {}
         }
-        self.value(element, node, mode)
+        self.value(at, element, node, mode)
     }
 
     /// An item of a list is an object of its own.
-    fn item(&mut self, node: u16) -> Result<(), BodyError> {
-        let start = self.at;
-        if self.byte() != b'{' {
-            return self.value(&Place::ROOT, node, Mode::Leaves);
+    fn item(&mut self, at: usize, node: u16) -> At {
+        if self.byte(at) != b'{' {
+            return self.value(at, &Place::ROOT, node, Mode::Leaves);
         }
-        let kind = self.kind_at(start).unwrap_or_default();
-        let secret = self.redacts && (self.secret_items || kind == "Secret");
-        let mode = if secret { Mode::SecretObject } else { Mode::Plain };
-        self.object(&Place { up: None, step: Step::Item(start) }, node, mode)?;
+        let secret = self.secret_items || self.kind_at(at).is_some_and(|kind| kind == "Secret");
+        let mode = if secret && self.redacts { Mode::SecretObject } else { Mode::Plain };
+        let place = Place { up: None, step: Step::Item(at) };
+        let end = self.object(at, &place, node, mode)?;
         self.item = None;
-        self.collector.facts.items.push(self.slice(start, self.at));
-        Ok(())
+        self.collector.facts.items.push(self.slice(at, end));
+        Ok(end)
     }
 
     /// A string at a place that a rule leads to.
@@ -244,168 +281,80 @@ impl<'a, 'c> Walk<'a, 'c> {
         }
     }
 
-    /// Replaces the scalar at the current position by its fingerprint.
-    fn secret(&mut self, place: &Place<'_>) -> Result<(), BodyError> {
-        let start = self.at;
-        let text = if self.byte() == b'"' {
-            let (from, to) = self.string()?;
-            json::unescape(self.slice(from, to))
-        } else {
-            self.scalar()?;
-            None
-        };
-        let value = match &text {
-            Some(text) => Value::Text(text),
-            None => Value::Json(self.slice(start, self.at)),
-        };
-        let mut print = String::new();
-        let path = spell(&place.segments(self.text));
-        let cx = self.cx;
-        cx.redaction.fingerprint(&self.object_key(place), &path, value, &mut print);
-        self.replace(start, &print);
-        Ok(())
-    }
-
-    /// The program's name stays; what may follow it in the same string does not.
-    fn program(&mut self, place: &Place<'_>) -> Result<(), BodyError> {
-        let start = self.at;
-        let (from, to) = self.string()?;
-        let text = json::unescape(self.slice(from, to)).unwrap_or_default();
-        if let Some((program, _)) = text.split_once(char::is_whitespace) {
-            let mut print = format!("{program} ");
-            let path = spell(&place.segments(self.text));
-            let cx = self.cx;
-            let of = self.object_key(place);
-            cx.redaction.fingerprint(&of, &path, Value::Text(&text), &mut print);
-            self.replace(start, &print);
-        }
-        Ok(())
-    }
-
-    /// A message may quote values that were refused.
-    pub(super) fn message(&mut self, place: &Place<'_>) -> Result<(), BodyError> {
-        let start = self.at;
-        let (from, to) = self.string()?;
-        let inner = self.slice(from, to);
-        if message::may_quote(inner) {
-            let cx = self.cx;
-            let text = json::unescape(inner).unwrap_or_default();
-            if let Some(text) = message::redacted(&text, &self.object_key(place), cx) {
-                self.replace(start, &text);
-            }
-        }
-        Ok(())
-    }
-
-    /// Puts a JSON string in the place of what stands from `start` to the current position.
-    fn replace(&mut self, start: usize, text: &str) {
-        self.flush(start);
-        json::escape_into(text, self.out);
-        self.copied = self.at;
-        self.collector.facts.redacted = true;
-    }
-
-    /// The object that a fingerprint is bound to: the request's, or the list item the place is in.
-    fn object_key<'k>(&'k mut self, place: &Place<'_>) -> KeyRef<'k> {
-        let key = self.cx.key;
-        let mut root = place;
-        while let Some(up) = root.up {
-            root = up;
-        }
-        let Step::Item(start) = root.step else { return key };
-        if self.item.is_none() {
-            let metadata = json::members(self.slice(start, self.text.len()))
-                .map_while(Result::ok)
-                .find(|member| member.is("metadata"));
-            self.item = Some(metadata.map_or_else(Default::default, |m| own_name(m.value)));
-        }
-        let (namespace, name) = self.item.as_ref().map_or(("", ""), |(ns, name)| (ns, name));
-        let namespace = if namespace.is_empty() { key.namespace } else { namespace };
-        KeyRef { namespace, name, ..key }
-    }
-
     /// Goes over a value that is cut.
-    pub(super) fn skip(&mut self) -> Result<(), BodyError> {
-        match self.byte() {
-            b'"' => self.string().map(drop),
+    pub(super) fn skip(&mut self, at: usize) -> At {
+        match self.byte(at) {
+            b'"' => Ok(self.string(at)? + 1),
             b'{' | b'[' => {
-                let end = self.cursor.skip_container(self.at + 1);
-                self.at = end.ok_or(BodyError::Malformed { at: self.bytes.len() })?;
-                Ok(())
+                let end = self.cursor.skip_container(at + 1);
+                end.ok_or(BodyError::Malformed { at: self.bytes.len() })
             }
-            _ => self.scalar(),
+            _ => self.scalar(at),
         }
     }
 
-    fn scalar(&mut self) -> Result<(), BodyError> {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let word = |word: &str| rest.starts_with(word.as_bytes()).then_some(self.at + word.len());
-        let end = match self.byte() {
-            b't' => word("true"),
-            b'f' => word("false"),
-            b'n' => word("null"),
-            b'-' | b'0'..=b'9' => json::number_end(self.bytes, self.at).ok(),
-            _ => None,
-        };
-        self.at = end.ok_or(self.malformed())?;
-        Ok(())
-    }
-
-    /// Takes a string; gives the range between its quotes.
-    #[inline]
-    fn string(&mut self) -> Result<(usize, usize), BodyError> {
-        let start = self.at;
-        if self.byte() != b'"' || self.cursor.next_quote() != Some(start) {
-            return Err(self.malformed());
-        }
-        let end = self.cursor.next_quote().ok_or(BodyError::Malformed { at: start })?;
-        self.at = end + 1;
-        if self.cursor.may_have_escapes(start) {
-            let inner = self.bytes.get(start + 1..end).unwrap_or_default();
-            if !json::check_escapes(inner) {
-                return Err(BodyError::Malformed { at: start });
+    pub(super) fn scalar(&mut self, at: usize) -> At {
+        let rest = self.bytes.get(at..).unwrap_or_default();
+        let word = match self.byte(at) {
+            b't' => "true",
+            b'f' => "false",
+            b'n' => "null",
+            b'-' | b'0'..=b'9' => {
+                return json::number_end(self.bytes, at).map_err(|_| BodyError::Malformed { at });
             }
-        }
-        Ok((start + 1, end))
+            _ => return malformed(at),
+        };
+        if rest.starts_with(word.as_bytes()) { Ok(at + word.len()) } else { malformed(at) }
     }
 
-    /// Takes a key and its colon.
+    /// Takes the string at `at`; gives the position of its closing quote.
     #[inline]
-    pub(super) fn key(&mut self) -> Result<Cow<'a, str>, BodyError> {
-        let quote = self.at;
-        let (start, end) = self.string()?;
-        let inner = self.slice(start, end);
-        let key = if self.cursor.may_have_escapes(quote) {
-            json::unescape(inner).ok_or(BodyError::Malformed { at: quote })?
-        } else {
-            Cow::Borrowed(inner)
-        };
-        self.whitespace();
-        if self.byte() != b':' {
-            return Err(self.malformed());
+    pub(super) fn string(&mut self, at: usize) -> At {
+        if self.byte(at) != b'"' || self.cursor.next_quote() != Some(at) {
+            return malformed(at);
         }
-        self.at += 1;
-        self.whitespace();
-        Ok(key)
+        let Some(end) = self.cursor.next_quote() else { return malformed(at) };
+        if self.cursor.may_have_escapes(at) {
+            self.check_escapes(at, end)?;
+        }
+        Ok(end)
+    }
+
+    #[inline(never)]
+    fn check_escapes(&self, at: usize, end: usize) -> Result<(), BodyError> {
+        let inner = self.bytes.get(at + 1..end).unwrap_or_default();
+        if json::check_escapes(inner) { Ok(()) } else { Err(BodyError::Malformed { at }) }
+    }
+
+    /// Takes a key and its colon; gives the key.
+    pub(super) fn key(&mut self, at: usize) -> Result<(Cow<'a, str>, usize), BodyError> {
+        let end = self.string(at)?;
+        let key = json::unescape(self.slice(at + 1, end)).unwrap_or_default();
+        Ok((key, self.colon(end + 1)?))
+    }
+
+    #[inline]
+    fn colon(&mut self, at: usize) -> At {
+        let at = self.whitespace(at);
+        if self.byte(at) == b':' { Ok(self.whitespace(at + 1)) } else { malformed(at) }
     }
 
     /// Takes an opening bracket.
-    pub(super) fn enter(&mut self) -> Result<(), BodyError> {
+    #[inline]
+    pub(super) fn enter(&mut self, at: usize) -> At {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
-            return Err(BodyError::TooDeep { at: self.at });
+            return Err(BodyError::TooDeep { at });
         }
-        self.at += 1;
-        self.whitespace();
-        Ok(())
+        Ok(self.whitespace(at + 1))
     }
 
     /// Takes a closing bracket.
+    #[inline]
     #[expect(clippy::unnecessary_wraps, reason = "ends its callers in one expression")]
-    pub(super) fn leave(&mut self) -> Result<(), BodyError> {
+    pub(super) fn leave(&mut self, at: usize) -> At {
         self.depth -= 1;
-        self.at += 1;
-        Ok(())
+        Ok(at + 1)
     }
 
     /// Copies what stands before `to` and was not copied.
@@ -414,46 +363,27 @@ impl<'a, 'c> Walk<'a, 'c> {
         self.copied = to;
     }
 
-    /// Nothing before the current position is to be copied any more.
-    pub(super) fn forget(&mut self) {
-        self.copied = self.at;
+    /// What stands before `to` is not to be copied any more.
+    pub(super) fn forget(&mut self, to: usize) {
+        self.copied = to;
     }
 
     #[inline]
-    pub(super) fn byte(&self) -> u8 {
-        self.bytes.get(self.at).copied().unwrap_or_default()
+    pub(super) fn byte(&self, at: usize) -> u8 {
+        self.bytes.get(at).copied().unwrap_or_default()
     }
 
     #[inline]
-    pub(super) fn whitespace(&mut self) {
-        if self.byte() <= b' ' {
-            self.at = json::skip_whitespace(self.bytes, self.at);
-        }
-    }
-
-    pub(super) fn advance(&mut self) {
-        self.at += 1;
+    pub(super) fn whitespace(&self, at: usize) -> usize {
+        if self.byte(at) <= b' ' { json::skip_whitespace(self.bytes, at) } else { at }
     }
 
     #[inline]
     pub(super) fn slice(&self, from: usize, to: usize) -> &'a str {
         self.text.get(from..to).unwrap_or_default()
     }
-
-    pub(super) fn malformed(&self) -> BodyError {
-        BodyError::Malformed { at: self.at }
-    }
 }
 
-/// Namespace and name in an object's `metadata`.
-fn own_name(metadata: &str) -> (Cow<'_, str>, Cow<'_, str>) {
-    let mut own = (Cow::Borrowed(""), Cow::Borrowed(""));
-    for member in json::members(metadata).map_while(Result::ok) {
-        if member.is("namespace") {
-            own.0 = json::string(member.value).unwrap_or_default();
-        } else if member.is("name") {
-            own.1 = json::string(member.value).unwrap_or_default();
-        }
-    }
-    own
+pub(super) fn malformed<T>(at: usize) -> Result<T, BodyError> {
+    Err(BodyError::Malformed { at })
 }

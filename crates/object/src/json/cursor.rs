@@ -17,8 +17,8 @@ pub(crate) struct Cursor<'a> {
     quotes: u64,
     /// The first byte of the next block is escaped by the last one of this.
     escape_next: u64,
-    /// All ones if the current block ends inside a string.
-    in_string: u64,
+    /// The bytes of the current block that are inside a string, its opening quote included.
+    strings: u64,
     /// Position of the newest backslash met; 0 if none (no text starts with one).
     backslash: usize,
     /// First raw control character inside a string, if any: no strict parser takes it.
@@ -33,7 +33,7 @@ impl<'a> Cursor<'a> {
             base: at,
             quotes: 0,
             escape_next: 0,
-            in_string: 0,
+            strings: 0,
             backslash: 0,
             control: None,
         };
@@ -66,50 +66,27 @@ impl<'a> Cursor<'a> {
     /// Jumps behind the bracket that closes the container opened just before `from`, by counting
     /// brackets outside of strings. `from` is outside of strings and all quotes before it are taken.
     pub(crate) fn skip_container(&mut self, from: usize) -> Option<usize> {
+        while from >= self.base + BLOCK {
+            self.advance()?;
+        }
         let mut depth: u32 = 1;
-        let mut from = from;
+        let mut outside = !self.strings & (u64::MAX << (from - self.base));
         loop {
-            while from >= self.base + BLOCK {
-                self.advance()?;
-            }
-            let unread = u64::MAX << (from - self.base);
-            let outside = !prefix_xor(self.quotes) & unread;
             let (open, close) = self.brackets();
-            let (mut open, mut close) = (open & outside, close & outside);
-            if close.count_ones() < depth {
+            let (open, close) = (open & outside, close & outside);
+            if close == 0 || close.count_ones() < depth {
                 depth = depth + open.count_ones() - close.count_ones();
-                self.advance_inside(&mut from)?;
-                continue;
+            } else if let Some(end) = closing(open, close, &mut depth) {
+                self.quotes &= u64::MAX << end;
+                return Some(self.base + end as usize + 1);
             }
-            while close != 0 {
-                let end = close.trailing_zeros();
-                let before = open & !(u64::MAX << end);
-                depth = depth + before.count_ones() - 1;
-                if depth == 0 {
-                    self.quotes &= (u64::MAX << end) & !(1 << end);
-                    return Some(self.base + end as usize + 1);
-                }
-                open &= u64::MAX << end;
-                close &= close - 1;
-            }
-            depth += open.count_ones();
-            self.advance_inside(&mut from)?;
+            self.advance()?;
+            outside = !self.strings;
         }
     }
 
-    /// Goes on to the next block while skipping; a string that runs over the border is left behind
-    /// first, so that the next block is looked at from outside of strings.
-    fn advance_inside(&mut self, from: &mut usize) -> Option<()> {
-        let open_string = self.quotes.count_ones() & 1 == 1;
-        self.advance()?;
-        *from = self.base;
-        if open_string {
-            *from = self.next_quote()? + 1;
-        }
-        Some(())
-    }
-
-    #[inline]
+    /// Loads the next block; nothing is left of the current one.
+    #[inline(never)] // keeps `next_quote` small enough to be inlined
     fn advance(&mut self) -> Option<()> {
         if self.base + BLOCK >= self.bytes.len() {
             self.quotes = 0;
@@ -137,18 +114,17 @@ impl<'a> Cursor<'a> {
     #[inline]
     fn load(&mut self) {
         let block = self.block();
-        let quotes = mask(&block, |lane| lane.simd_eq(u8x16::splat(b'"')));
         let backslashes = mask(&block, |lane| lane.simd_eq(u8x16::splat(b'\\')));
         let control = mask(&block, |lane| lane.simd_lt(u8x16::splat(0x20)));
-        self.quotes = quotes;
+        self.quotes = mask(&block, |lane| lane.simd_eq(u8x16::splat(b'"')));
         if backslashes | self.escape_next != 0 {
             self.quotes &= !self.escaped(backslashes);
         }
-        if control != 0 {
-            self.note_control(control);
-        }
-        if self.quotes.count_ones() & 1 == 1 {
-            self.in_string = !self.in_string;
+        let carried = 0_u64.wrapping_sub(self.strings >> 63);
+        self.strings = prefix_xor(self.quotes) ^ carried;
+        if control & self.strings != 0 && self.control.is_none() {
+            let first = (control & self.strings).trailing_zeros();
+            self.control = Some(self.base + first as usize);
         }
     }
 
@@ -174,14 +150,6 @@ impl<'a> Cursor<'a> {
         escaped
     }
 
-    #[cold]
-    fn note_control(&mut self, control: u64) {
-        let bad = control & (prefix_xor(self.quotes) ^ self.in_string);
-        if bad != 0 && self.control.is_none() {
-            self.control = Some(self.base + bad.trailing_zeros() as usize);
-        }
-    }
-
     #[inline]
     fn brackets(&self) -> (u64, u64) {
         let block = self.block();
@@ -191,6 +159,24 @@ impl<'a> Cursor<'a> {
         let close = mask(&block, |lane| (lane | fold).simd_eq(u8x16::splat(b'}')));
         (open, close)
     }
+}
+
+/// The bit of the closing bracket that ends the container `depth` brackets deep, if it is here;
+/// else `depth` is what it is behind the block.
+fn closing(open: u64, close: u64, depth: &mut u32) -> Option<u32> {
+    let mut brackets = open | close;
+    while brackets != 0 {
+        let at = brackets.trailing_zeros();
+        brackets &= brackets - 1;
+        if close >> at & 1 == 0 {
+            *depth += 1;
+        } else if *depth == 1 {
+            return Some(at);
+        } else {
+            *depth -= 1;
+        }
+    }
+    None
 }
 
 /// One bit for each byte of the block that the test marks.

@@ -23,7 +23,9 @@ impl<'a> Member<'a> {
 
     /// Whether the key is `name`, however it is written.
     pub fn is(&self, name: &str) -> bool {
-        self.raw_key == name || (self.raw_key.contains('\\') && self.key() == name)
+        // An escape is longer than what it stands for.
+        let escaped = self.raw_key.len() > name.len() && self.raw_key.contains('\\');
+        self.raw_key == name || (escaped && self.key() == name)
     }
 }
 

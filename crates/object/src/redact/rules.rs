@@ -16,9 +16,8 @@ pub enum Secret {
 pub struct SecretPath {
     /// Kind of the body.
     pub kind: &'static str,
-    /// `resource` or `resource/subresource` whose bodies are treated as this kind whatever they
-    /// say they are; empty if only the kind decides.
-    pub request: &'static str,
+    /// Resource and subresource whose bodies are treated as this kind, whatever they say they are.
+    pub request: (&'static str, &'static str),
     /// Path of the value.
     pub path: &'static str,
     /// How much of it.
@@ -28,10 +27,7 @@ pub struct SecretPath {
 impl SecretPath {
     /// Whether bodies of this request fall under the rule.
     pub(crate) fn answers(&self, resource: &str, subresource: &str) -> bool {
-        match self.request.split_once('/') {
-            Some((name, sub)) => name == resource && sub == subresource,
-            None => !self.request.is_empty() && self.request == resource && subresource.is_empty(),
-        }
+        self.request == (resource, subresource)
     }
 }
 
@@ -39,31 +35,31 @@ impl SecretPath {
 pub const SECRET_PATHS: &[SecretPath] = &[
     SecretPath {
         kind: "TokenReview",
-        request: "tokenreviews",
+        request: ("tokenreviews", ""),
         path: "spec.token",
         secret: Secret::Value,
     },
     SecretPath {
         kind: "TokenRequest",
-        request: "serviceaccounts/token",
+        request: ("serviceaccounts", "token"),
         path: "status.token",
         secret: Secret::Value,
     },
     SecretPath {
         kind: "PodExecOptions",
-        request: "pods/exec",
+        request: ("pods", "exec"),
         path: "command",
         secret: Secret::Arguments,
     },
     SecretPath {
         kind: "OAuthClient",
-        request: "oauthclients",
+        request: ("oauthclients", ""),
         path: "secret",
         secret: Secret::Value,
     },
     SecretPath {
         kind: "OAuthClient",
-        request: "oauthclients",
+        request: ("oauthclients", ""),
         path: "additionalSecrets",
         secret: Secret::Value,
     },
