@@ -119,7 +119,7 @@ fn kind(record: &Record<'_>, fact: &AuditFact<'_>, index: usize) -> EffectKind {
 
 /// Whether a request made the object.
 pub(crate) fn is_creation(record: &Record<'_>, fact: &AuditFact<'_>, index: usize) -> bool {
-    let first = matches!(record.lives.state_of.get(index).copied().flatten(), Some(0) | None);
+    let first = matches!(record.lives.state_index(index), Some(0) | None);
     let made = fact.verb == "create" || fact.code == Some(201);
     fact.is_write() && made && first && fact.subresource.is_empty() && fact.succeeded()
 }
@@ -134,7 +134,7 @@ fn outcome(record: &Record<'_>, fact: &AuditFact<'_>, index: usize) -> Outcome {
             causes: causes_of_refusal(fact),
         },
         Some(_) if fact.dry_run => Outcome::DryRun,
-        Some(_) if record.lives.no_op.get(index).copied().unwrap_or(false) => Outcome::NoChange,
+        Some(_) if record.lives.is_no_op(index) => Outcome::NoChange,
         Some(_) => Outcome::Done,
     }
 }
@@ -145,7 +145,7 @@ fn causes_of_refusal(fact: &AuditFact<'_>) -> Vec<RefusalCause> {
 
 fn changes(record: &Record<'_>, fact: &AuditFact<'_>, index: usize) -> (Vec<Change>, Base) {
     let none = (Vec::new(), Base::None);
-    let no_op = record.lives.no_op.get(index).copied().unwrap_or(false);
+    let no_op = record.lives.is_no_op(index);
     let tells = fact.succeeded() && fact.is_write() && !fact.is_deletion() && !no_op;
     if !tells || matches!(fact.subresource, "binding" | "eviction" | "token" | "exec" | "attach") {
         return none;
@@ -214,10 +214,10 @@ fn replicas(
 /// The life of the root that an object belongs to, by owner uids, else by time.
 pub(crate) fn root_life(world: &World<'_>, id: FactId) -> usize {
     let by_time = |time: UnixNanos| {
-        world.root().lives.lives.iter().rposition(|life| life.began <= time).unwrap_or(0)
+        world.root().lives.all.iter().rposition(|life| life.began <= time).unwrap_or(0)
     };
     if id.object == 0 {
-        return world.root().lives.life_of.get(id.fact).copied().unwrap_or(0);
+        return world.root().lives.life_index(id.fact);
     }
     let start = world.fact(id).map(|fact| fact.start).unwrap_or_default();
     by_owner(world, id).unwrap_or_else(|| by_time(start))

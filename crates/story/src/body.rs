@@ -25,7 +25,7 @@ pub(crate) struct Head {
     /// Pods a Job wants: its completions, else its parallelism.
     pub(crate) wanted: Option<i64>,
     pub(crate) pod_grace: Option<i64>,
-    /// A DaemonSet's `status.desiredNumberScheduled`, with the generation it was counted for.
+    /// A daemon set's `status.desiredNumberScheduled`, with the generation it was counted for.
     pub(crate) scheduled: Option<(i64, i64)>,
     template: Option<Range<usize>>,
     annotations: Option<Range<usize>>,

@@ -139,7 +139,7 @@ fn prune(old: &RawValue, new: &RawValue, place: Place, depth: u32) -> Option<(Va
         }
     }
     let nothing = left.0.is_empty() && left.1.is_empty();
-    (!nothing).then(|| (Value::Object(left.0), Value::Object(left.1)))
+    (!nothing).then_some((Value::Object(left.0), Value::Object(left.1)))
 }
 
 /// A member that only one side has. An object is put on the other side without its leaves, so that

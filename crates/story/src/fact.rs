@@ -136,7 +136,7 @@ impl EventFact<'_> {
     pub(crate) fn shown_at(&self) -> UnixNanos {
         const SECOND: u64 = 1_000_000_000;
         let received = UnixNanos::parse_rfc3339(self.received).unwrap_or(self.time);
-        if self.time.0 % SECOND == 0 {
+        if self.time.0.is_multiple_of(SECOND) {
             UnixNanos(received.0.clamp(self.time.0, self.time.0.saturating_add(SECOND - 1)))
         } else {
             self.time

@@ -86,7 +86,7 @@ pub fn manifest_at(gathered: &Gathered, at: UnixNanos) -> Result<Manifest, NoMan
     let wrote = |fact: &AuditFact<'_>| fact.took_effect() && fact.is_write() && fact.end <= at;
     let life = root
         .lives
-        .lives
+        .all
         .iter()
         .rev()
         .find(|life| life.facts.iter().any(|&index| root.facts.get(index).is_some_and(wrote)));
@@ -101,7 +101,7 @@ pub fn manifest_at(gathered: &Gathered, at: UnixNanos) -> Result<Manifest, NoMan
 }
 
 fn before_everything(root: &Record<'_>, at: UnixNanos) -> NoManifest {
-    let created = root.lives.lives.iter().find_map(|life| {
+    let created = root.lives.all.iter().find_map(|life| {
         let index = *life.facts.iter().find(|&&index| {
             root.facts.get(index).is_some_and(|fact| fact.took_effect() && fact.end > at)
         })?;
@@ -145,8 +145,8 @@ fn doubts(root: &Record<'_>, life: &Life<'_>, state: &State<'_>, at: UnixNanos) 
     for &index in &life.facts {
         let Some(fact) = root.facts.get(index) else { continue };
         let later = fact.start > state.at && fact.end <= at;
-        let no_state = root.lives.state_of.get(index).copied().flatten().is_none();
-        let no_op = root.lives.no_op.get(index).copied().unwrap_or(false);
+        let no_state = root.lives.state_index(index).is_none();
+        let no_op = root.lives.is_no_op(index);
         if later && fact.took_effect() && fact.is_write() && no_state && !no_op {
             doubts.push(format!(
                 "request {} ({}) changed it at {} and its answer is not recorded",

@@ -29,15 +29,13 @@ pub(crate) fn audits<'a>(
             merged.push(fact);
             continue;
         }
-        match merged.iter_mut().skip(group).find(|kept| is_sight_of(kept, &fact)) {
-            Some(kept) => fill(kept, fact),
-            None => {
-                warnings.push(format!(
-                    "two records of request {} contradict each other; both are shown",
-                    fact.audit_id
-                ));
-                merged.push(fact);
-            }
+        if let Some(kept) = merged.iter_mut().skip(group).find(|kept| is_sight_of(kept, &fact)) {
+            fill(kept, fact);
+        } else {
+            let id = fact.audit_id;
+            warnings
+                .push(format!("two records of request {id} contradict each other; both are shown"));
+            merged.push(fact);
         }
     }
     merged.sort_by(|a, b| in_time(a, b));

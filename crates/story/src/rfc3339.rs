@@ -38,6 +38,7 @@ fn text(time: UnixNanos) -> String {
     if nanos == 0 { text } else { format!("{}{nanos:03}Z", text.trim_end_matches('Z')) }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
 pub(crate) fn serialize<S: Serializer>(time: &UnixNanos, serializer: S) -> Result<S::Ok, S::Error> {
     Time::of(*time).serialize(serializer)
 }

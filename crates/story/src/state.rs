@@ -81,13 +81,13 @@ pub(crate) struct Life<'a> {
 /// Lives of an object, and what each fact did in them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Lives<'a> {
-    pub(crate) lives: Vec<Life<'a>>,
+    pub(crate) all: Vec<Life<'a>>,
     /// Of each fact: its life.
-    pub(crate) life_of: Vec<usize>,
+    life_of: Vec<usize>,
     /// Of each fact: the state it told, if it told one.
-    pub(crate) state_of: Vec<Option<usize>>,
+    state_of: Vec<Option<usize>>,
     /// Of each fact: whether it changed nothing.
-    pub(crate) no_op: Vec<bool>,
+    no_op: Vec<bool>,
 }
 
 struct Seen<'a> {
@@ -98,22 +98,22 @@ struct Seen<'a> {
 /// Takes the merged facts of one object apart into lives and states.
 pub(crate) fn lives<'a>(resource: &str, facts: &[AuditFact<'a>]) -> Lives<'a> {
     let mut seen: Vec<_> = facts.iter().map(|fact| see(resource, fact)).collect();
-    let mut all = Lives {
-        lives: begin(facts, &seen),
+    let mut told = Lives {
+        all: begin(facts, &seen),
         life_of: Vec::with_capacity(facts.len()),
         state_of: vec![None; facts.len()],
         no_op: vec![false; facts.len()],
     };
     for (index, fact) in facts.iter().enumerate() {
-        let life = life_at(&all.lives, fact, &seen[index].uid);
-        all.life_of.push(life);
-        all.lives[life].facts.push(index);
+        let life = life_at(&told.all, fact, &seen[index].uid);
+        told.life_of.push(life);
+        told.all[life].facts.push(index);
     }
-    for life in 0..all.lives.len() {
-        all.fill_states(life, resource, facts, &mut seen);
-        all.find_end(life, resource, facts);
+    for life in 0..told.all.len() {
+        told.fill_states(life, resource, facts, &mut seen);
+        told.find_end(life, resource, facts);
     }
-    all
+    told
 }
 
 fn see<'a>(resource: &str, fact: &AuditFact<'a>) -> Seen<'a> {
@@ -162,7 +162,7 @@ impl<'a> Lives<'a> {
         seen: &mut [Seen<'a>],
     ) {
         let mut found: Vec<State<'a>> = Vec::new();
-        for &index in &self.lives[life].facts {
+        for &index in &self.all[life].facts {
             let head = seen.get_mut(index).and_then(|seen| seen.head.take());
             if let Some((head, fact)) = head.zip(facts.get(index)) {
                 found.push(state(index, fact, head));
@@ -183,11 +183,11 @@ impl<'a> Lives<'a> {
             self.state_of[state.fact] = Some(states.len());
             states.push(state);
         }
-        self.lives[life].states = states;
+        self.all[life].states = states;
     }
 
     fn find_end(&mut self, life: usize, resource: &str, facts: &[AuditFact<'a>]) {
-        let this = &self.lives[life];
+        let this = &self.all[life];
         let asked = |index: &&usize| {
             facts.get(**index).is_some_and(|fact| fact.took_effect() && fact.is_deletion())
         };
@@ -195,8 +195,8 @@ impl<'a> Lives<'a> {
         let removal = this.facts.iter().copied().find(|&index| {
             facts.get(index).is_some_and(|fact| self.removes(this, index, fact, resource))
         });
-        self.lives[life].deletion = deletion;
-        self.lives[life].removal = removal;
+        self.all[life].deletion = deletion;
+        self.all[life].removal = removal;
     }
 
     /// Design §7, Removal.
@@ -208,7 +208,7 @@ impl<'a> Lives<'a> {
             return true;
         }
         let Some(at) = self.state_of.get(index).copied().flatten() else {
-            return fact.verb == "deletecollection" && self.item_was_plain(life, fact, resource);
+            return fact.verb == "deletecollection" && Self::item_was_plain(life, fact, resource);
         };
         let Some(state) = life.states.get(at) else { return false };
         let head = &state.head;
@@ -231,7 +231,7 @@ impl<'a> Lives<'a> {
     }
 
     /// An item that only repeats a known state.
-    fn item_was_plain(&self, life: &Life<'a>, fact: &AuditFact<'a>, resource: &str) -> bool {
+    fn item_was_plain(life: &Life<'a>, fact: &AuditFact<'a>, resource: &str) -> bool {
         let known = life
             .states
             .iter()
@@ -245,7 +245,7 @@ impl<'a> Lives<'a> {
     /// The state a fact started from: the one before the state it told, else the last before it
     /// in time.
     pub(crate) fn base(&self, facts: &[AuditFact<'a>], fact: usize) -> Option<&State<'a>> {
-        let life = self.lives.get(*self.life_of.get(fact)?)?;
+        let life = self.all.get(*self.life_of.get(fact)?)?;
         if let Some(at) = self.state_of.get(fact).copied().flatten() {
             return life.states.get(at.checked_sub(1)?);
         }
@@ -256,12 +256,27 @@ impl<'a> Lives<'a> {
     /// The state a fact told.
     pub(crate) fn state(&self, fact: usize) -> Option<&State<'a>> {
         let at = self.state_of.get(fact).copied().flatten()?;
-        self.lives.get(*self.life_of.get(fact)?)?.states.get(at)
+        self.all.get(*self.life_of.get(fact)?)?.states.get(at)
+    }
+
+    /// Which life a fact belongs to.
+    pub(crate) fn life_index(&self, fact: usize) -> usize {
+        self.life_of.get(fact).copied().unwrap_or(0)
+    }
+
+    /// Whether a fact changed nothing.
+    pub(crate) fn is_no_op(&self, fact: usize) -> bool {
+        self.no_op.get(fact).copied().unwrap_or(false)
+    }
+
+    /// Which state of its life a fact told.
+    pub(crate) fn state_index(&self, fact: usize) -> Option<usize> {
+        self.state_of.get(fact).copied().flatten()
     }
 
     /// The life a fact belongs to.
     pub(crate) fn life(&self, fact: usize) -> Option<&Life<'a>> {
-        self.lives.get(*self.life_of.get(fact)?)
+        self.all.get(*self.life_of.get(fact)?)
     }
 }
 

@@ -78,7 +78,7 @@ pub(crate) fn is_of_story(world: &World<'_>, id: FactId) -> bool {
 fn anything_lived(world: &World<'_>, time: UnixNanos) -> bool {
     let of_story = world.objects.iter().filter(|record| record.is_of_story());
     of_story.into_iter().any(|record| {
-        record.lives.lives.iter().any(|life| {
+        record.lives.all.iter().any(|life| {
             let removal = life.removal.and_then(|fact| record.facts.get(fact));
             life.began <= time && removal.is_none_or(|removal| removal.start > time)
         })
@@ -97,15 +97,14 @@ fn lives(world: &World<'_>, causes: &Causes, effects: &HashMap<FactId, Vec<Effec
         }
         let number = nth_of_its_key(world, id);
         let key = (act::request(fact), number);
-        match known.get(&key).copied() {
-            Some((life, at)) => join(&mut lives, life, at, act),
-            None => {
-                let life = act::root_life(world, id);
-                let Some(acts) = lives.get_mut(life).map(|life| &mut life.acts) else { continue };
-                known.insert(key, (life, acts.len()));
-                acts.push(act);
-            }
+        if let Some((life, at)) = known.get(&key).copied() {
+            join(&mut lives, life, at, act);
+            continue;
         }
+        let life = act::root_life(world, id);
+        let Some(acts) = lives.get_mut(life).map(|life| &mut life.acts) else { continue };
+        known.insert(key, (life, acts.len()));
+        acts.push(act);
     }
     for life in &mut lives {
         life.acts.sort_by(|a, b| {
@@ -140,7 +139,7 @@ fn empty_lives(world: &World<'_>) -> Vec<Life> {
             .get(index)
             .map(|fact| Moment { time: fact.start, audit_id: fact.audit_id.to_owned() })
     };
-    let told = root.lives.lives.iter().enumerate().map(|(index, life)| {
+    let told = root.lives.all.iter().enumerate().map(|(index, life)| {
         let creation = life.facts.iter().copied().find(|&index| {
             root.facts
                 .get(index)

@@ -182,7 +182,7 @@ impl View<'_, '_> {
         let key = &record.key;
         let uids: Vec<String> = record
             .lives
-            .lives
+            .all
             .iter()
             .filter(|life| !life.uid.is_empty())
             .map(|life| life.uid.to_string())
@@ -266,7 +266,7 @@ fn key_attributes(record: &Record<'_>) -> Vec<(String, AttrValue)> {
 }
 
 fn own_warnings(record: &Record<'_>) -> Option<String> {
-    let lives = &record.lives.lives;
+    let lives = &record.lives.all;
     (lives.len() > 1).then(|| {
         let uids: Vec<_> = lives.iter().map(|life| &*life.uid).collect();
         format!("{} lives of this name, told apart by uid: {}", lives.len(), uids.join(", "))

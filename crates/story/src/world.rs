@@ -83,7 +83,7 @@ impl<'a> World<'a> {
     }
 
     pub(crate) fn life(&self, id: LifeId) -> Option<&Life<'a>> {
-        self.objects.get(id.object)?.lives.lives.get(id.life)
+        self.objects.get(id.object)?.lives.all.get(id.life)
     }
 
     /// The life that has a uid.
@@ -173,7 +173,7 @@ fn confirms(lives: &Lives<'_>, facts: &[AuditFact<'_>], index: usize) -> bool {
 fn by_uid(objects: &[Record<'_>]) -> HashMap<String, LifeId> {
     let mut by_uid = HashMap::new();
     for (object, record) in objects.iter().enumerate() {
-        for (life, told) in record.lives.lives.iter().enumerate() {
+        for (life, told) in record.lives.all.iter().enumerate() {
             if !told.uid.is_empty() {
                 by_uid.entry(told.uid.to_string()).or_insert(LifeId { object, life });
             }

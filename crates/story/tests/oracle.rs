@@ -192,8 +192,8 @@ fn the_backup_goes_with_its_finalizer() {
             "finalizer ops.example/hold removed, which let it go",
         ]
     );
-    let removes: Vec<_> = told.iter().map(|act| act.removes).collect();
-    assert_eq!(removes, [false, false, true]);
+    let last: Vec<_> = told.iter().map(|act| act.removes).collect();
+    assert_eq!(last, [false, false, true]);
     let removed = story.lives[0].removed.as_ref().expect("it went");
     assert_eq!(removed.audit_id, told[2].audit_id);
 }

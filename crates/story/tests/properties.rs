@@ -71,7 +71,7 @@ const IDENTITY: [&str; 9] = [
     a::USERNAME,
 ];
 
-/// Adds a RequestReceived stage and a truncated twin of some requests.
+/// Adds an early stage and a truncated twin of some requests.
 fn with_twins(gathered: &mut Gathered, seed: u64) {
     for object in &mut gathered.objects {
         let audits: Vec<_> = object
@@ -139,7 +139,7 @@ proptest! {
             let mut batch = SpanBatch::default();
             let head = NewSpan { trace: span.trace, span: SpanId([9; 8]), name: "audit patch", start: span.start, end: span.end };
             let mut out = batch.open(head);
-            IDENTITY.iter().for_each(|name| { out.str(name, span.str(name)); });
+            for name in IDENTITY { out.str(name, span.str(name)); }
             out.str(name, &body).str(a::AUDIT_ID, "made up").int(a::STATUS_CODE, 200);
             drop(out);
             batch.iter().next().expect("one span").bytes.into()

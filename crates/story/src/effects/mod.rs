@@ -28,11 +28,11 @@ pub enum Rule {
     SameRequest,
     /// The new object's pod template equals the one the act set.
     TemplateEqual,
-    /// The ReplicaSet took over the replicas the act asked for (`desired-replicas`).
+    /// The replica set took over the replicas the act asked for (`desired-replicas`).
     Scale,
-    /// The ReplicaSet grew or shrank because the act set another template.
+    /// The replica set grew or shrank because the act set another template.
     Rollout,
-    /// The ReplicaSet took over annotations of its Deployment.
+    /// The replica set took over annotations of its Deployment.
     AnnotationsCopied,
     /// The owner wanted so many pods more or fewer.
     ReplicaCount,
@@ -108,7 +108,7 @@ fn writes(world: &World<'_>) -> Vec<FactId> {
     let counts = |id: &FactId| {
         let Some((record, fact)) = world.object(*id).zip(world.fact(*id)) else { return false };
         let fold = record.folds.get(id.fact).copied().flatten();
-        let no_op = record.lives.no_op.get(id.fact).copied().unwrap_or(false);
+        let no_op = record.lives.is_no_op(id.fact);
         fact.took_effect()
             && fact.is_write()
             && !no_op
@@ -129,7 +129,7 @@ struct Search<'w, 'a> {
     templates: Templates,
 }
 
-impl<'w, 'a> Search<'w, 'a> {
+impl Search<'_, '_> {
     fn take(&mut self, id: FactId) {
         let Some((record, fact)) = self.world.object(id).zip(self.world.fact(id)) else { return };
         let reaction = record.folds.get(id.fact).copied().flatten().is_some();
@@ -206,7 +206,7 @@ impl<'w, 'a> Search<'w, 'a> {
         let Some((record, fact)) = self.world.object(id).zip(self.world.fact(id)) else {
             return false;
         };
-        let first = record.lives.state_of.get(id.fact).copied().flatten() == Some(0);
+        let first = record.lives.state_index(id.fact) == Some(0);
         fact.subresource.is_empty() && first && (fact.verb == "create" || fact.code == Some(201))
     }
 
@@ -225,12 +225,12 @@ impl<'w, 'a> Search<'w, 'a> {
         if !before.head.finalizers || after.head.finalizers || !after.head.deleting {
             return None;
         }
-        let life = record.lives.life_of.get(id.fact).copied()?;
+        let life = record.lives.life_index(id.fact);
         let by = self.deletion_before(LifeId { object: id.object, life }, fact.start)?;
         Some(Cause { by, rule: Rule::DeletionFinished, rivals: Vec::new() })
     }
 
-    /// A ControllerRevision is made when the template of its owner is set.
+    /// A controller revision is made when the template of its owner is set.
     fn revision(&mut self, id: FactId) -> Option<Cause> {
         let world = self.world;
         if world.object(id)?.key.resource != "controllerrevisions" || !self.is_creation(id) {
@@ -264,7 +264,7 @@ impl<'w, 'a> Search<'w, 'a> {
                 && other.key.cluster == key.cluster
                 && other.key.name == key.namespace
         })?;
-        let lives = 0..self.world.objects.get(object)?.lives.lives.len();
+        let lives = 0..self.world.objects.get(object)?.lives.all.len();
         let by =
             lives.rev().find_map(|life| self.deletion_before(LifeId { object, life }, time))?;
         Some(Cause { by, rule: Rule::NamespaceDeleted, rivals: Vec::new() })
@@ -298,7 +298,7 @@ impl<'w, 'a> Search<'w, 'a> {
         let Some(record) = world.object(id) else { return };
         let Some(state) = record.lives.state(id.fact) else { return };
         let before = record.lives.base(&record.facts, id.fact);
-        let Some(life) = record.lives.life_of.get(id.fact).copied() else { return };
+        let life = record.lives.life_index(id.fact);
         let life_id = LifeId { object: id.object, life };
         let wants = |state: &State<'_>| match record.key.resource.as_str() {
             "replicasets" | "statefulsets" | "replicationcontrollers" => state.head.replicas,
@@ -322,7 +322,7 @@ impl<'w, 'a> Search<'w, 'a> {
         }
     }
 
-    /// A ReplicaSet that its Deployment's controller made or changed.
+    /// A replica set that its Deployment's controller made or changed.
     fn replica_set_change(&mut self, id: FactId) -> Option<Cause> {
         let world = self.world;
         let record = world.object(id)?;
@@ -398,7 +398,7 @@ fn known_at<'l, 'a>(
     life.states.iter().filter(move |state| state.since <= time)
 }
 
-/// Pods a DaemonSet wanted for the generation of `state`, from the first status that counted them.
+/// Pods a daemon set wanted for the generation of `state`, from the first status that counted them.
 fn scheduled_for(life: &Life<'_>, state: &State<'_>) -> Option<i64> {
     let generation = state.head.generation?;
     life.states.iter().find_map(|later| {

@@ -7,7 +7,7 @@ use kausal_object::ObjectKey;
 use crate::act::{kind_word, short_name};
 use crate::story::{Act, Effect, EffectKind, Rule};
 
-/// ReplicaSets and the like: made or raised by name, taken away by number.
+/// Replica sets and the like: made or raised by name, taken away by number.
 pub(crate) fn objects(act: &Act, root: &ObjectKey) -> String {
     if act.object.resource == "namespaces" {
         return String::new();
@@ -23,13 +23,12 @@ pub(crate) fn objects(act: &Act, root: &ObjectKey) -> String {
     for effect in others().filter(|effect| effect.what == EffectKind::Deleted) {
         gone.entry(kind_word(&effect.object)).or_default().insert(&effect.object);
     }
-    let named = match names.len() {
+    let made = match names.len() {
         0..=2 => names.into_iter().collect::<Vec<_>>().join(" "),
         more => format!("{more} objects"),
     };
     let gone = gone.iter().map(|(kind, keys)| format!("−{} {kind}", keys.len()));
-    let parts: Vec<_> =
-        std::iter::once(named).filter(|part| !part.is_empty()).chain(gone).collect();
+    let parts: Vec<_> = std::iter::once(made).filter(|part| !part.is_empty()).chain(gone).collect();
     parts.join(" ")
 }
 

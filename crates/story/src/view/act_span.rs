@@ -40,7 +40,7 @@ impl Told {
             identity: identity(fact.span),
             refused,
             rank: rank(act.folded),
-            attributes: attributes(act, fact, root),
+            attributes: attributes(&act, fact, root),
         }
     }
 
@@ -138,11 +138,11 @@ impl Attributes {
     }
 }
 
-fn attributes(act: Act, fact: &AuditFact<'_>, root: &ObjectKey) -> Vec<(String, AttrValue)> {
+fn attributes(act: &Act, fact: &AuditFact<'_>, root: &ObjectKey) -> Vec<(String, AttrValue)> {
     let mut out = Attributes::default();
-    out.text("audit", &title(&act));
-    out.text("diff", &diff(&act));
-    let followed = [effects::objects(&act, root), effects::pods(&act)];
+    out.text("audit", &title(act));
+    out.text("diff", &diff(act));
+    let followed = [effects::objects(act, root), effects::pods(act)];
     out.text("effects", followed.join(" ").trim());
     if act.base == Base::ChangesInBetweenUnseen {
         out.text("diff.base", "changes in between unseen");

@@ -125,7 +125,7 @@ fn owners(world: &World<'_>, shown: &[usize]) -> Owners {
             Relation::Ancestor { child, .. } => add(at.get(child), Some(&object)),
             Relation::Root | Relation::Namespace => {}
         }
-        let states = record.lives.lives.iter().flat_map(|life| &life.states);
+        let states = record.lives.all.iter().flat_map(|life| &life.states);
         for owner in states.flat_map(|state| &state.head.owners) {
             let life = world.life_by_uid(&owner.uid);
             let parent = life.filter(|life| shown.contains(&life.object)).map(|life| life.object);
