@@ -1,1 +1,33 @@
-//! Role: reading; views, gRPC and HTTP doors.
+//! Role: reading. Views, stories, manifests and searches over a span store, and the doors to them:
+//! gRPC for Jaeger, HTTP for `kausal --server` and curl, OTLP for writers.
+//!
+//! Promise: read-only but for OTLP Export; every question has a budget; what was left out is said.
+//! Never here: what facts mean (`kausal-story`), how they are kept (`kausal-store`).
+
+pub mod config;
+pub mod doors;
+pub mod error;
+mod gather;
+pub mod grpc;
+pub mod http;
+pub mod metrics;
+pub mod moment;
+pub mod query;
+pub mod reader;
+mod resolve;
+mod search;
+mod stop;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use config::{ConfigError, ReadConfig, ReadLimits};
+pub use doors::Doors;
+pub use error::{ErrorBody, ErrorDetail, ReadError};
+pub use grpc::grpc_router;
+pub use http::http_router;
+pub use metrics::Metrics;
+pub use query::{ObjectQuery, SearchRequest, SearchRow, SearchRows, ViewDocument};
+pub use reader::{Reader, View};
+pub use stop::{Stop, StopOnDrop};
