@@ -139,9 +139,9 @@ impl Search<'_> {
             for cursor in &mut *cursors {
                 let entries = &mut self.spent.entries_max;
                 let Some(minute) = cursor.minute(at, entries)? else { return Ok(None) };
-                let older = agreed.as_ref().is_some_and(|agreed| agreed.at != minute.at);
-                if older {
-                    at = minute.at;
+                if let Some(agreed) = agreed.as_ref().filter(|agreed| agreed.at != minute.at) {
+                    // Inverted minutes: the greater one is the older one, where both may meet.
+                    at = agreed.at.max(minute.at);
                     continue 'minute;
                 }
                 agreed = Some(intersection(agreed, minute));

@@ -1,0 +1,89 @@
+//! The whole way from audit log to answers, inside the test: the real pipeline, the real store.
+
+use std::sync::Arc;
+
+use kausal_audit::Limits;
+use kausal_consumers::sink::StoreSink;
+use kausal_consumers::{ClusterName, FilterConfig, Metrics, Pipeline, PipelineParts};
+use kausal_object::Redaction;
+use kausal_runtime::prometheus_client::registry::Registry;
+use kausal_storage_plugin::{ObjectQuery, ReadConfig, Reader, Stop};
+use kausal_store::{Clock, EmbeddedConfig, EmbeddedStore, SpanStore};
+use kausal_story::{Mode, Story};
+use kausal_trace::UnixNanos;
+
+/// The redaction key of tests: views are the same under the same key.
+const KEY: [u8; 32] = [7; 32];
+
+/// An audit log that was ingested, and whoever answers questions about it.
+pub struct Told {
+    pub reader: Reader,
+    pub store: Arc<EmbeddedStore>,
+    pipeline: Arc<Pipeline>,
+    _dir: tempfile::TempDir,
+}
+
+impl Told {
+    /// An empty store. Its clock stands far enough ahead for every shifted capture.
+    pub fn nothing() -> Self {
+        let dir = tempfile::tempdir().expect("a folder");
+        let clock = Clock::new(|| UnixNanos::parse_rfc3339("2026-12-01T00:00:00Z").expect("a time"));
+        let mut config = EmbeddedConfig::new(dir.path().join("store"));
+        config.clock = Some(clock.clone());
+        let store = Arc::new(EmbeddedStore::open(&config, None).expect("the store opens"));
+        let pipeline = Pipeline::new(PipelineParts {
+            filter: FilterConfig::default().validate().expect("the default filter"),
+            redaction: Arc::new(Redaction::new(KEY, &[] as &[&str]).expect("no rules")),
+            limits: Limits::default(),
+            sink: Arc::new(StoreSink::new(store.clone())),
+            dead_letters: None,
+            clock,
+            metrics: Metrics::register(&mut Registry::default()),
+        });
+        let limits = ReadConfig::default().validate().expect("the default limits");
+        let reader = Reader::new(store.clone() as Arc<dyn SpanStore>, limits);
+        Self { reader, store, pipeline, _dir: dir }
+    }
+
+    /// The story of one log.
+    pub fn of(log: &str) -> Self {
+        let told = Self::nothing();
+        told.ingest(log);
+        told
+    }
+
+    /// Takes a log as one piece of input of the cluster `capture`.
+    pub fn ingest(&self, log: &str) {
+        let cluster = ClusterName::new("capture").expect("a name");
+        let mut intake = self.pipeline.intake("file", "log", cluster);
+        let mut under_way = Vec::new();
+        let mut hand_over = |parcel| {
+            under_way.push(self.pipeline.hand_over(parcel));
+            Ok(())
+        };
+        intake.take(log.as_bytes(), 0, &mut hand_over).expect("taken");
+        hand_over(intake.finish()).expect("handed over");
+        for parcel in under_way {
+            self.pipeline.acknowledged_blocking(parcel).expect("durable");
+        }
+    }
+
+    /// The story of an object in the namespace `shop`.
+    pub fn story(&self, object: &str) -> Story {
+        self.reader.story(&query(object), &Stop::default()).expect("a story")
+    }
+
+    /// The view of an object in the namespace `shop`, as its bytes on the wire.
+    pub fn view(&self, object: &str, mode: &str) -> Vec<Vec<u8>> {
+        let mode: Mode = mode.parse().expect("a mode");
+        let query = ObjectQuery { mode: Some(mode), ..query(object) };
+        let view = self.reader.view(&query, &Stop::default()).expect("a view");
+        kausal_trace::view::encode(&view.spans, kausal_trace::view::MESSAGE_BYTES_MAX)
+    }
+}
+
+/// The question for `deploy/web` in the namespace `shop`.
+pub fn query(object: &str) -> ObjectQuery {
+    let query = ObjectQuery::typed(object, None).expect("an object");
+    ObjectQuery { namespace: Some("shop".to_owned()), ..query }
+}
