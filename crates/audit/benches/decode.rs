@@ -1,5 +1,6 @@
 //! Decoding against the parse-only bound: `serde_json` into a borrowed struct, bodies unparsed.
 
+#![expect(dead_code, reason = "fields are filled because filling them is what is measured")]
 use std::{borrow::Cow, io::Read, path::Path};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -142,7 +143,8 @@ struct ParseOnly<'a> {
 }
 
 fn capture() -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/capture/audit.jsonl.gz");
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/capture/audit.jsonl.gz");
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).expect("the capture is in the repository");
     flate2::read::GzDecoder::new(file).read_to_end(&mut bytes).expect("gzip");
@@ -170,7 +172,9 @@ fn decode(bytes: &[u8]) -> usize {
 fn event_list(text: &str) -> String {
     let lines: Vec<_> = text.lines().collect();
     let items = lines.join(",");
-    format!(r#"{{"kind":"EventList","apiVersion":"audit.k8s.io/v1","metadata":{{}},"items":[{items}]}}"#)
+    format!(
+        r#"{{"kind":"EventList","apiVersion":"audit.k8s.io/v1","metadata":{{}},"items":[{items}]}}"#
+    )
 }
 
 fn compare(criterion: &mut Criterion) {

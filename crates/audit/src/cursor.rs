@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr;
+use kausal_object::json::unescape;
 use wide::u8x16;
 
 use crate::{Limits, item::Reason, scan::Structure};
@@ -161,11 +161,15 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub(crate) fn string(&mut self, member: &'static str) -> Result<Cow<'a, str>, Fault> {
         self.take(b'"', "string")?;
+        let start = self.at;
         let (raw, escaped) = self.string_rest()?;
         if raw.len() > self.limits.text_bytes_max {
             return Err(Fault::TooLong { member, bytes: raw.len() });
         }
-        Ok(if escaped { unescape(raw) } else { Cow::Borrowed(raw) })
+        if !escaped {
+            return Ok(Cow::Borrowed(raw));
+        }
+        unescape(raw).ok_or(Fault::Syntax { at: start, expected: "known escape" })
     }
 
     /// The string, number or truth value that comes next, as text; empty for `null`.
@@ -181,19 +185,24 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Passes over the value that comes next.
+    /// Passes over the value that comes next; stays before it if it has no end.
     #[inline]
     pub(crate) fn skip(&mut self) -> Result<Skipped<'a>, Fault> {
         match self.peek()? {
             b'{' | b'[' => self.skip_nested(),
-            b'"' => {
-                let start = self.at;
-                self.at += 1;
-                self.string_rest()?;
-                Ok(Skipped { text: self.since(start)?, depth: 0 })
-            }
+            b'"' => self.skip_string(),
             _ => Ok(Skipped { text: self.scalar()?, depth: 0 }),
         }
+    }
+
+    fn skip_string(&mut self) -> Result<Skipped<'a>, Fault> {
+        let start = self.at;
+        self.at += 1;
+        if let Err(fault) = self.string_rest() {
+            self.at = start;
+            return Err(fault);
+        }
+        Ok(Skipped { text: self.since(start)?, depth: 0 })
     }
 
     fn skip_nested(&mut self) -> Result<Skipped<'a>, Fault> {
@@ -266,60 +275,4 @@ fn special(bytes: &[u8], mut at: usize) -> usize {
     }
     let rest = bytes.get(at..).unwrap_or_default();
     at + rest.iter().position(|b| matches!(b, b'"' | b'\\' | 0..0x20)).unwrap_or(rest.len())
-}
-
-/// What a JSON string says; `raw` is what stands between its quotes. An escape that is none, and
-/// half of a surrogate pair, become U+FFFD.
-#[cold]
-pub(crate) fn unescape(raw: &str) -> Cow<'_, str> {
-    let Some(first) = memchr(b'\\', raw.as_bytes()) else { return Cow::Borrowed(raw) };
-    let mut out = String::with_capacity(raw.len());
-    let (mut rest, mut backslash) = (raw, first);
-    loop {
-        out.push_str(rest.get(..backslash).unwrap_or_default());
-        let (character, length) = escape(rest.get(backslash..).unwrap_or_default());
-        out.push(character);
-        rest = rest.get(backslash + length..).unwrap_or_default();
-        match memchr(b'\\', rest.as_bytes()) {
-            Some(next) => backslash = next,
-            None => break,
-        }
-    }
-    out.push_str(rest);
-    Cow::Owned(out)
-}
-
-/// The character that `text`, which starts with a backslash, escapes, and how many bytes say so.
-fn escape(text: &str) -> (char, usize) {
-    let character = match text.as_bytes().get(1) {
-        Some(b'u') => return unicode_escape(text),
-        Some(b'n') => '\n',
-        Some(b't') => '\t',
-        Some(b'r') => '\r',
-        Some(b'b') => '\u{8}',
-        Some(b'f') => '\u{c}',
-        Some(byte @ (b'"' | b'\\' | b'/')) => char::from(*byte),
-        _ => return (char::REPLACEMENT_CHARACTER, 1),
-    };
-    (character, 2)
-}
-
-fn unicode_escape(text: &str) -> (char, usize) {
-    let unit = |from: usize| -> Option<u32> {
-        if text.get(from..from + 2)? != "\\u" {
-            return None;
-        }
-        u32::from_str_radix(text.get(from + 2..from + 6)?, 16).ok()
-    };
-    match unit(0) {
-        None => (char::REPLACEMENT_CHARACTER, 2),
-        Some(high @ 0xd800..=0xdbff) => match unit(6) {
-            Some(low @ 0xdc00..=0xdfff) => {
-                let scalar = 0x1_0000 + ((high - 0xd800) << 10) + (low - 0xdc00);
-                (char::from_u32(scalar).unwrap_or(char::REPLACEMENT_CHARACTER), 12)
-            }
-            _ => (char::REPLACEMENT_CHARACTER, 6),
-        },
-        Some(scalar) => (char::from_u32(scalar).unwrap_or(char::REPLACEMENT_CHARACTER), 6),
-    }
 }

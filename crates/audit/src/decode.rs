@@ -4,20 +4,19 @@
 //! only what is not is looked at again to find where it ends and what of it can be saved.
 //! Never here: decompression, which is [`crate::read`]'s.
 
-use memchr::{memchr, memmem};
+use std::borrow::Cow;
+
 use thiserror::Error;
 
 use crate::{
     cursor::{Cursor, Fault},
     event::Event,
-    item::{Item, Reason, Rejected},
+    item::{Item, Reason},
     limits::Limits,
     parse::{Draft, Need},
+    recover::Ahead,
+    text::{ends_itself, goes_on, with_text},
 };
-
-/// How an apiserver starts an event. Where one was killed while writing, the next event follows on
-/// the same line.
-const EVENT_START: &str = r#"{"kind":"Event","apiVersion":"audit.k8s.io/"#;
 
 /// Reads every item of `bytes` and hands it to `each`.
 ///
@@ -25,7 +24,9 @@ const EVENT_START: &str = r#"{"kind":"Event","apiVersion":"audit.k8s.io/"#;
 /// lines, a byte order mark and commas between documents are passed over. A document that starts on
 /// a line and does not end there is taken to be cut, unless its first line is a lone bracket.
 pub fn decode_all<'a>(bytes: &'a [u8], limits: &Limits, each: &mut dyn FnMut(Item<'a>)) {
-    with_text(bytes, limits, each, |decoder| decoder.documents());
+    with_text(bytes, limits, each, |decoder| {
+        decoder.documents();
+    });
 }
 
 /// What an `EventList` held.
@@ -66,15 +67,15 @@ pub fn decode_webhook_body<'a>(
 }
 
 /// What stands at a place of the input.
-struct Found<'t> {
-    start: usize,
-    end: usize,
-    place: Place,
-    event: Result<Event<'t>, Reason>,
+pub(crate) struct Found<'t> {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(crate) place: Place,
+    pub(crate) event: Result<Event<'t>, Reason>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+pub(crate) enum Place {
     /// By itself.
     Document,
     /// In a list.
@@ -83,10 +84,12 @@ enum Place {
     Body,
 }
 
-struct Decoder<'t, 'c> {
-    text: &'t str,
-    limits: Limits,
-    emit: &'c mut dyn FnMut(Found<'t>),
+/// Goes through a text and hands out what it finds.
+pub(crate) struct Decoder<'t, 'c> {
+    pub(crate) text: &'t str,
+    pub(crate) limits: Limits,
+    pub(crate) ahead: Ahead,
+    pub(crate) emit: &'c mut dyn FnMut(Found<'t>),
 }
 
 /// An object that was read.
@@ -94,95 +97,21 @@ struct Object<'t> {
     end: usize,
     /// Number of its items, if it is a list.
     items: Option<usize>,
-    kind: std::borrow::Cow<'t, str>,
+    kind: Cow<'t, str>,
     fault: Option<Fault>,
 }
 
-/// Runs `decode` over the bytes as text. Bytes that are not UTF-8 are covered by as many `?`, and
-/// an item that holds such a byte is then saved up to it or rejected.
-fn with_text<'a>(
-    bytes: &'a [u8],
-    limits: &Limits,
-    each: &mut dyn FnMut(Item<'a>),
-    decode: impl FnOnce(&mut Decoder<'_, '_>),
-) {
-    let mut lines = Lines::default();
-    let mut hand_out = |found: Found<'a>| each(item(found, bytes, &mut lines));
-    if let Ok(text) = std::str::from_utf8(bytes) {
-        decode(&mut Decoder { text, limits: *limits, emit: &mut hand_out });
-        return;
-    }
-    let covered = cover(bytes);
-    let mut emit = |found: Found<'_>| hand_out(uncover(found, bytes, &covered, limits));
-    decode(&mut Decoder { text: &covered, limits: *limits, emit: &mut emit });
-}
-
-fn item<'a>(found: Found<'a>, bytes: &'a [u8], lines: &mut Lines) -> Item<'a> {
-    found.event.map_err(|reason| {
-        let line = lines.line_of(found.start, bytes);
-        Rejected {
-            reason,
-            offset: found.start,
-            line: (found.place == Place::Document).then_some(line),
-            bytes: bytes.get(found.start..found.end).unwrap_or_default().trim_ascii_end(),
-        }
-    })
-}
-
-/// Counts lines as far as they were asked for.
-#[derive(Default)]
-struct Lines {
-    at: usize,
-    before: usize,
-}
-
-impl Lines {
-    fn line_of(&mut self, at: usize, bytes: &[u8]) -> usize {
-        let passed = bytes.get(self.at..at).unwrap_or_default();
-        self.before += memchr::memchr_iter(b'\n', passed).count();
-        self.at = self.at.max(at);
-        self.before + 1
-    }
-}
-
-fn cover(bytes: &[u8]) -> String {
-    let mut covered = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        covered.push_str(chunk.valid());
-        covered.extend(chunk.invalid().iter().map(|_| '?'));
-    }
-    covered
-}
-
-/// What was found in the covered text, as it is to be said of the bytes.
-fn uncover<'a>(found: Found<'_>, bytes: &[u8], covered: &str, limits: &Limits) -> Found<'a> {
-    let Found { start, end, place, event } = found;
-    let mut pairs = bytes.iter().zip(covered.as_bytes()).take(end).skip(start);
-    let event = match pairs.position(|(byte, cover)| byte != cover) {
-        None => event.map(Event::into_owned),
-        Some(at) => {
-            let prefix = covered.get(start..start + at).unwrap_or_default();
-            let mut cursor = Cursor::new(prefix, 0, limits);
-            let mut draft = Draft::default();
-            let read = cursor.members(|key, cursor| draft.member(key, cursor));
-            match read {
-                Err(Fault::Cut) => {
-                    draft.note(&format!("not UTF-8 at byte {at}"));
-                    let saved = draft.finish(Need::Salvage).map(Event::into_owned);
-                    saved.map_err(|_| Reason::NotUtf8 { at })
-                }
-                _ => Err(Reason::NotUtf8 { at }),
-            }
-        }
-    };
-    Found { start, end, place, event }
-}
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 // === impl Decoder ===
 
-impl<'t> Decoder<'t, '_> {
+impl<'t, 'c> Decoder<'t, 'c> {
+    pub(crate) fn new(text: &'t str, limits: &Limits, emit: &'c mut dyn FnMut(Found<'t>)) -> Self {
+        Self { text, limits: *limits, ahead: Ahead::default(), emit }
+    }
+
     fn documents(&mut self) {
-        let mut at = usize::from(self.text.starts_with('\u{feff}')) * '\u{feff}'.len_utf8();
+        let mut at = self.text_start();
         while let Some((start, first)) = self.next_start(at) {
             let bound = self.bound(start);
             at = match first {
@@ -195,7 +124,7 @@ impl<'t> Decoder<'t, '_> {
 
     fn event_list(&mut self) -> Result<WebhookBody, NoEventList> {
         let end = self.text.len();
-        let start = self.text.len() - self.text.trim_start_matches(['\u{feff}', ' ', '\n', '\r', '\t']).len();
+        let start = self.text_start();
         let object = self.object(start, end, Place::Body);
         if !matches!(&*object.kind, "" | "EventList") {
             return Err(NoEventList::WrongKind);
@@ -217,28 +146,29 @@ impl<'t> Decoder<'t, '_> {
     }
 
     /// Start and first byte of what comes next.
-    fn next_start(&self, at: usize) -> Option<(usize, u8)> {
+    pub(crate) fn next_start(&self, at: usize) -> Option<(usize, u8)> {
         let rest = self.text.as_bytes().get(at..)?;
         let between = |byte: &&u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t' | b',' | 0x1e);
         let start = at + rest.iter().take_while(between).count();
         Some((start, *self.text.as_bytes().get(start)?))
     }
 
-    /// Where what starts at `start` must end: with its line, unless it is printed over several.
-    fn bound(&self, start: usize) -> usize {
-        let rest = self.text.as_bytes().get(start..).unwrap_or_default();
-        let Some(length) = memchr(b'\n', rest) else { return self.text.len() };
-        match rest.get(..length).unwrap_or_default().trim_ascii_end() {
-            b"{" => self.next_line_object(start).unwrap_or(self.text.len()),
-            b"[" => self.text.len(),
-            _ => start + length,
-        }
+    fn text_start(&self) -> usize {
+        usize::from(self.text.starts_with(BYTE_ORDER_MARK)) * BYTE_ORDER_MARK.len_utf8()
     }
 
-    /// The next line after `start` that starts with an object.
-    fn next_line_object(&self, start: usize) -> Option<usize> {
-        let rest = self.text.as_bytes().get(start..)?;
-        memmem::find(rest, b"\n{").map(|at| start + at + 1)
+    /// Where what starts at `start` must end: with its line, unless it is printed over several.
+    fn bound(&mut self, start: usize) -> usize {
+        let all = self.text.len();
+        let Some(end) = self.ahead.line_end(self.text, start) else { return all };
+        let line = self.text.as_bytes().get(start..end).unwrap_or_default();
+        if ends_itself(line) || !self.next_start(end).is_some_and(|(_, next)| goes_on(line, next)) {
+            return end;
+        }
+        if line.trim_ascii_end().ends_with(b"[") || line.starts_with(b"[") {
+            return all;
+        }
+        self.ahead.object_line(self.text, start).unwrap_or(all)
     }
 
     fn array(&mut self, start: usize, bound: usize) -> usize {
@@ -247,16 +177,6 @@ impl<'t> Decoder<'t, '_> {
             Ok(()) => cursor.at(),
             Err(fault) => self.abandon(&fault, cursor.at(), bound),
         }
-    }
-
-    /// The rest of a list that broke between its items.
-    fn abandon(&mut self, fault: &Fault, at: usize, bound: usize) -> usize {
-        if let (Some((start, _)), Fault::Syntax { .. }) = (self.next_start(at), fault)
-            && start < bound
-        {
-            self.reject(start, bound, Place::Element, fault.reason(start, bound, &self.limits));
-        }
-        bound
     }
 
     /// The items of the array that comes next; leaves the cursor after it.
@@ -356,111 +276,26 @@ impl<'t> Decoder<'t, '_> {
         let event = if bytes > max {
             Err(Reason::TooLarge { bytes, max })
         } else {
-            draft.finish(Need::Event).map_err(|members| Need::Event.reason(members, bytes))
+            draft.finish(Need::Event).map_err(|members| Reason::Missing { members })
         };
         (self.emit)(Found { start, end, place, event });
         end
     }
 
-    /// An object with a fault in it: saves or rejects it and says where to go on.
-    fn broken(
-        &mut self,
-        mut draft: Draft<'t>,
-        fault: &Fault,
-        start: usize,
-        bound: usize,
-        place: Place,
-    ) -> usize {
-        let bound = self.narrow(start, bound, place);
-        let (end, at, why) = match *fault {
-            Fault::Cut => {
-                let at = self.text.get(start..bound).unwrap_or_default().trim_ascii_end().len();
-                (bound, at, "cut at byte")
-            }
-            Fault::Syntax { at, .. } => {
-                let end = self.balanced(start, bound, place).unwrap_or(bound);
-                (end, at.saturating_sub(start), "not JSON from byte")
-            }
-            _ => {
-                let end = self.balanced(start, bound, place).unwrap_or(bound);
-                self.reject(start, end, place, fault.reason(start, end, &self.limits));
-                return end;
-            }
-        };
-        let (bytes, max) = (end - start, self.limits.event_bytes_max);
-        draft.note(&format!("{why} {at}"));
-        let event = match draft.finish(Need::Salvage) {
-            _ if bytes > max => Err(Reason::TooLarge { bytes, max }),
-            Ok(event) => Ok(event),
-            Err(members) if *fault == Fault::Cut => Err(Need::Salvage.reason(members, at)),
-            Err(_) => Err(fault.reason(start, end, &self.limits)),
-        };
-        (self.emit)(Found { start, end, place, event });
-        end
-    }
-
-    /// A nearer bound for a broken object: the event that an apiserver wrote onto the same line
-    /// after it was killed, or the next line of a list that has its items on lines.
-    fn narrow(&self, start: usize, bound: usize, place: Place) -> usize {
-        let near = match place {
-            Place::Element => self.next_line_object(start),
-            _ => self.torn(start, bound),
-        };
-        near.filter(|near| *near < bound).unwrap_or(bound)
-    }
-
-    /// Where the line was torn and another event starts. Only a start at which the text before it
-    /// stops being JSON counts: a body may hold a whole audit event that somebody made up.
-    fn torn(&self, start: usize, bound: usize) -> Option<usize> {
-        let text = self.text.get(start..bound)?;
-        memmem::find(text.as_bytes().get(1..)?, EVENT_START.as_bytes())?;
-        let error = serde_json::from_str::<serde::de::IgnoredAny>(text).err()?;
-        let line_start = match error.line() {
-            1 => 0,
-            line => memchr::memchr_iter(b'\n', text.as_bytes()).nth(line - 2)? + 1,
-        };
-        let at = line_start + error.column();
-        let near = at.saturating_sub(4).max(1);
-        let window = text.as_bytes().get(near..(at + 1 + EVENT_START.len()).min(text.len()))?;
-        memmem::find(window, EVENT_START.as_bytes()).map(|found| start + near + found)
-    }
-
-    /// Where the brackets of the object at `start` balance, if what follows fits.
-    fn balanced(&self, start: usize, bound: usize, place: Place) -> Option<usize> {
-        let mut cursor = self.cursor(start, bound);
-        cursor.skip().ok()?;
-        let end = cursor.at();
-        let fits = match (place, cursor.peek()) {
-            (_, Err(_)) | (Place::Element, Ok(b',' | b']')) => true,
-            (Place::Document | Place::Body, Ok(b'{' | b'[' | b',')) => true,
-            _ => false,
-        };
-        fits.then_some(end)
-    }
-
-    fn garbage(&mut self, start: usize, bound: usize, first: u8) -> usize {
-        let reason = match first {
-            b'"' | b'0'..=b'9' | b'-' => Reason::NotAnObject { found: found_instead(first) },
-            _ => no_json(0, "value"),
-        };
-        self.reject(start, bound, Place::Document, reason);
-        bound
-    }
-
-    fn reject(&mut self, start: usize, end: usize, place: Place, reason: Reason) {
+    pub(crate) fn reject(&mut self, start: usize, end: usize, place: Place, reason: Reason) {
         (self.emit)(Found { start, end, place, event: Err(reason) });
     }
 
-    fn cursor(&self, start: usize, bound: usize) -> Cursor<'t> {
+    pub(crate) fn cursor(&self, start: usize, bound: usize) -> Cursor<'t> {
         Cursor::new(self.text.get(..bound).unwrap_or_default(), start, &self.limits)
     }
 }
 
-const fn no_json(at: usize, expected: &'static str) -> Reason {
+pub(crate) const fn no_json(at: usize, expected: &'static str) -> Reason {
     Reason::NotJson { at, expected }
 }
 
-const fn found_instead(first: u8) -> &'static str {
+pub(crate) const fn found_instead(first: u8) -> &'static str {
     match first {
         b'"' => "a string",
         b'[' => "an array",

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use kausal_object::json::unescape;
 use kausal_trace::UnixNanos;
 
 /// One audit event: one stage of one request.
@@ -222,10 +223,11 @@ impl<'a> Body<'a> {
         Self(raw)
     }
 
-    /// The JSON text; unescaped here if the event carries it as a string.
+    /// The JSON text; unescaped here if the event carries it as a string (and left as it is if its
+    /// escapes are broken, which no JSON reader then takes).
     pub fn json(&self) -> Cow<'_, str> {
         match self.0.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
-            Some(escaped) => crate::cursor::unescape(escaped),
+            Some(escaped) => unescape(escaped).unwrap_or(Cow::Borrowed(escaped)),
             None => Cow::Borrowed(&self.0),
         }
     }

@@ -10,9 +10,12 @@ mod decode;
 mod event;
 mod item;
 mod limits;
+mod nested;
 mod parse;
 pub mod read;
+mod recover;
 mod scan;
+mod text;
 
 pub use decode::{NoEventList, WebhookBody, decode_all, decode_webhook_body};
 pub use event::{Body, Cause, Details, Event, Level, ObjectRef, Stage, Status, User};

@@ -84,21 +84,20 @@ impl Structure {
         self.depth = (self.depth + opens.count_ones() as usize) - closes.count_ones() as usize;
         self.deepest = self.deepest.max(self.depth);
         self.in_string = 0_u64.wrapping_sub(strings >> (BLOCK - 1));
-        self.escaped =
-            if length < BLOCK { escapes.escaped >> length & 1 } else { escapes.carried };
+        self.escaped = if length < BLOCK { escapes.escaped >> length & 1 } else { escapes.carried };
         None
     }
 
     /// After the close that brings the depth to `floor` or below: position and depth.
     fn close_within(&self, opens: u64, closes: u64, floor: usize) -> Option<(usize, usize)> {
         let mut closes_left = closes;
-        let mut closed = 0;
+        let mut ended = 0;
         while closes_left != 0 {
             let at = closes_left.trailing_zeros();
-            closed += 1;
+            ended += 1;
             let opened = (opens & ((1 << at) - 1)).count_ones() as usize;
-            if self.depth + opened <= floor + closed {
-                return Some((at as usize + 1, (self.depth + opened).saturating_sub(closed)));
+            if self.depth + opened <= floor + ended {
+                return Some((at as usize + 1, (self.depth + opened).saturating_sub(ended)));
             }
             closes_left &= closes_left - 1;
         }
@@ -159,4 +158,87 @@ fn masks(block: &[u8; BLOCK]) -> Masks {
 #[inline]
 fn equal(bytes: u8x16, byte: u8) -> u64 {
     u64::from(bytes.simd_eq(u8x16::splat(byte)).to_bitmask())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The same, byte by byte.
+    fn plain(bytes: &[u8], floor: usize) -> (Option<usize>, usize) {
+        let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+        for (at, byte) in bytes.iter().enumerate() {
+            let was_escaped = escaped;
+            escaped = *byte == b'\\' && !was_escaped;
+            match byte {
+                b'"' if !was_escaped => in_string = !in_string,
+                b'{' | b'[' if !in_string => depth += 1,
+                b'}' | b']' if !in_string => {
+                    depth = depth.saturating_sub(1);
+                    if depth <= floor {
+                        return (Some(at + 1), depth);
+                    }
+                }
+                _ => {}
+            }
+        }
+        (None, depth)
+    }
+
+    fn check(text: &str, end: Option<usize>) {
+        assert_eq!(Structure::default().feed(text.as_bytes(), 0), end, "{text}");
+    }
+
+    #[test]
+    fn an_end_is_found_behind_strings_and_escapes() {
+        check("{}", Some(2));
+        check("[{}] {}", Some(4));
+        check(r#"{"}":"\"}"}}"#, Some(11));
+        check(r#"{"a\\":"}"}"#, Some(11));
+        check("{\"a\":[", None);
+        check("", None);
+        for padding in 0..200 {
+            let string = format!("{}\\\"}}", "x".repeat(padding));
+            check(&format!("{{\"{string}\"}}]"), Some(padding + 7));
+        }
+    }
+
+    #[test]
+    fn depth_has_no_bound() {
+        let text = "[".repeat(100_000) + &"]".repeat(100_000);
+        let mut structure = Structure::default();
+        assert_eq!(structure.feed(text.as_bytes(), 0), Some(200_000));
+        assert!((99_900..=100_000).contains(&structure.deepest()));
+    }
+
+    proptest! {
+        #[test]
+        fn blocks_and_bytes_agree(text in r#"[\[\]{}"\\a]{0,300}"#, floor in 0..3_usize) {
+            let mut structure = Structure::default();
+            let end = structure.feed(text.as_bytes(), floor);
+            prop_assert_eq!((end, structure.depth()), plain(text.as_bytes(), floor));
+        }
+
+        #[test]
+        fn pieces_do_not_matter(
+            text in r#"[\[\]{}"\\a]{0,300}"#,
+            cuts in prop::collection::vec(1..90_usize, 1..20),
+        ) {
+            let mut structure = Structure::default();
+            let (mut rest, mut taken) = (text.as_bytes(), 0);
+            let mut found = None;
+            for cut in cuts.into_iter().chain([300]) {
+                let (piece, behind) = rest.split_at(cut.min(rest.len()));
+                found = structure.feed(piece, 0).map(|end| taken + end);
+                if found.is_some() {
+                    break;
+                }
+                taken += piece.len();
+                rest = behind;
+            }
+            prop_assert_eq!((found, structure.depth()), plain(text.as_bytes(), 0));
+        }
+    }
 }

@@ -6,12 +6,16 @@
 
 use memchr::{memchr, memrchr};
 
-use crate::scan::Structure;
+use crate::{
+    scan::Structure,
+    text::{ends_itself, goes_on},
+};
 
 /// Finds document ends in a buffer that grows at its end and is taken from its front.
 #[derive(Debug, Default)]
 pub(super) struct Boundaries {
     form: Form,
+    guess: Guess,
     /// How much of the buffer was looked at.
     seen: usize,
     structure: Structure,
@@ -28,6 +32,8 @@ enum Form {
     /// Documents over several lines, or several on a line.
     Balanced,
 }
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Which {
@@ -57,7 +63,7 @@ impl Boundaries {
 
     fn find(&mut self, buffer: &mut [u8], which: Which) -> Option<usize> {
         if self.form == Form::Unknown {
-            self.form = form(buffer);
+            self.form = self.guess.form(buffer);
         }
         match self.form {
             Form::Unknown => None,
@@ -129,21 +135,49 @@ impl Boundaries {
     }
 }
 
-/// What the start of an input says of it; `Unknown` while it says too little.
-fn form(buffer: &[u8]) -> Form {
-    let text = buffer.strip_prefix(b"\xef\xbb\xbf").unwrap_or(buffer).trim_ascii_start();
-    if let Some(end) = memchr(b'\n', text) {
-        let first = text.get(..end).unwrap_or_default().trim_ascii_end();
-        return if matches!(first, b"{" | b"[") { Form::Balanced } else { Form::Lines };
+/// Finds out the form of an input from its start.
+#[derive(Debug, Default)]
+struct Guess {
+    looked: usize,
+    structure: Structure,
+    /// A document, or the first item of an array, ended with what was looked at.
+    ended: bool,
+}
+
+impl Guess {
+    /// `Unknown` while there is too little.
+    fn form(&mut self, buffer: &[u8]) -> Form {
+        let text = buffer.strip_prefix(BYTE_ORDER_MARK).unwrap_or(buffer).trim_ascii_start();
+        let start = buffer.len() - text.len();
+        self.looked = self.looked.max(start);
+        let new = buffer.get(self.looked..).unwrap_or_default();
+        if let Some(end) = memchr(b'\n', new).map(|end| self.looked + end) {
+            let line = buffer.get(start..end).unwrap_or_default();
+            let behind = buffer.get(end..).unwrap_or_default().trim_ascii_start();
+            return match behind.first() {
+                _ if ends_itself(line) => Form::Lines,
+                None => Form::Unknown,
+                Some(next) if goes_on(line, *next) => Form::Balanced,
+                Some(_) => Form::Lines,
+            };
+        }
+        if self.more_follows(text, new) { Form::Balanced } else { Form::Unknown }
     }
-    let end = match text.first() {
-        // The first item of an array in one line is enough.
-        Some(b'[') => Structure::default().feed(text, 1),
-        Some(b'{') => Structure::default().feed(text, 0),
-        _ => None,
-    };
-    match end.and_then(|end| text.get(end..)).unwrap_or_default().trim_ascii_start() {
-        [] => Form::Unknown,
-        _ => Form::Balanced,
+
+    /// Whether something follows a document on its line.
+    fn more_follows(&mut self, text: &[u8], new: &[u8]) -> bool {
+        self.looked += new.len();
+        let mut rest = new;
+        if !self.ended {
+            let floor = match text.first() {
+                Some(b'[') => 1,
+                Some(b'{') => 0,
+                _ => return false,
+            };
+            let Some(end) = self.structure.feed(new, floor) else { return false };
+            self.ended = true;
+            rest = new.get(end..).unwrap_or_default();
+        }
+        !rest.trim_ascii_start().is_empty()
     }
 }

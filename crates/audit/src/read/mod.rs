@@ -163,7 +163,7 @@ impl<R: Read> DocumentReader<R> {
             if self.filled > self.limits.document_bytes_max {
                 return Some(Ok(Piece::Oversized(self.pass_over())));
             }
-            wanted = self.filled + self.limits.chunk_bytes.max(READ_BYTES);
+            wanted = self.filled + self.limits.chunk_bytes.max(1);
         }
     }
 
