@@ -7,8 +7,8 @@ use serde_json::json;
 #[test]
 fn a_deployment_runs_and_audit_says_who_made_it() {
     let dir = tempfile::tempdir().expect("a folder");
-    let webhook =
-        Webhook { url: format!("http://{}/audit/bed", free_address()), token: "t".into() };
+    let url = format!("http://{}/audit/bed", free_address());
+    let webhook = Webhook { url, certificate: None, token: String::new() };
     let plane = ControlPlane::start(&Bed::find(), dir.path(), &webhook);
     plane.create_namespace("shop");
 

@@ -27,7 +27,9 @@ const STATE_LIMIT: Duration = Duration::from_mins(2);
 pub struct Webhook {
     /// The whole URL, path included.
     pub url: String,
-    /// The bearer token it shows.
+    /// PEM file of the certificate the webhook shows, if the URL is `https`.
+    pub certificate: Option<PathBuf>,
+    /// The bearer token to show it. The API server only does so over `https`.
     pub token: String,
 }
 

@@ -40,21 +40,23 @@ pub(super) fn write_control_plane(dir: &Path, api: SocketAddr, webhook: &Webhook
     write(dir, "sa.pub", &key.public_key_pem());
     write(dir, "tokens.csv", TOKENS);
     write(dir, "audit-policy.yaml", AUDIT_POLICY);
-    let sink = kubeconfig(&webhook.url, "", &webhook.token);
+    let sink = kubeconfig(&webhook.url, webhook.certificate.as_deref(), &webhook.token);
     write(dir, "audit-webhook.yaml", &sink);
     for (who, token) in
         [("kcm", "kcm-token"), ("scheduler", "scheduler-token"), ("kwok", "kwok-token")]
     {
-        // JSON quoting is YAML quoting.
-        let authority = dir.join("certs/apiserver.crt").display().to_string();
-        let authority = serde_json::Value::from(authority);
-        let authority = format!(", certificate-authority: {authority}");
-        let text = kubeconfig(&format!("https://{api}"), &authority, token);
+        let authority = dir.join("certs/apiserver.crt");
+        let text = kubeconfig(&format!("https://{api}"), Some(&authority), token);
         write(dir, &format!("{who}.kubeconfig"), &text);
     }
 }
 
-fn kubeconfig(server: &str, authority: &str, token: &str) -> String {
+fn kubeconfig(server: &str, authority: Option<&Path>, token: &str) -> String {
+    let authority = authority.map_or_else(String::new, |file| {
+        // JSON quoting is YAML quoting.
+        let file = serde_json::Value::from(file.display().to_string());
+        format!(", certificate-authority: {file}")
+    });
     format!(
         r#"apiVersion: v1
 kind: Config

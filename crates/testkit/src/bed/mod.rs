@@ -4,6 +4,7 @@
 //! What is not built makes the test fail and says how to build it; nothing is skipped.
 //! Never here: building them (`tests/bed/build` does), and what a test expects of them.
 
+mod certificate;
 mod client;
 mod control_plane;
 mod files;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+pub use certificate::Certificate;
 pub use client::{Answer, Client, PatchKind};
 pub use control_plane::{ALICE, ControlPlane, Webhook};
 pub use jaeger::{Jaeger, JaegerSpan, JaegerTrace};

@@ -14,22 +14,22 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::certificate::{Certificate, TlsStream};
 use super::client::Client;
 
 /// How long to wait for a batch whose answer can be lost.
 const BATCH_LIMIT: Duration = Duration::from_mins(1);
 
 /// A running relay.
-#[derive(Debug)]
 pub struct Relay {
     address: SocketAddr,
     shared: Arc<Shared>,
     lost: Receiver<LostAnswer>,
 }
 
-#[derive(Debug)]
 struct Shared {
     upstream: SocketAddr,
+    certificate: Certificate,
     deliveries: Mutex<BTreeMap<String, Deliveries>>,
     lose_next: AtomicBool,
     closed: AtomicBool,
@@ -47,11 +47,10 @@ pub struct Deliveries {
 
 /// A batch the webhook took and whose answer the API server has not got. Dropping this closes the
 /// connection it waits at.
-#[derive(Debug)]
 pub struct LostAnswer {
     /// The events of the batch.
     pub audit_ids: Vec<String>,
-    _connection: TcpStream,
+    _connection: TlsStream,
 }
 
 struct Request {
@@ -61,16 +60,18 @@ struct Request {
 }
 
 impl Relay {
-    /// Listens at a free port for what is meant for `upstream`.
+    /// Listens at a free port for what is meant for `upstream`. Both ends speak TLS and show this
+    /// certificate.
     ///
     /// # Panics
     /// If there is no free port.
-    pub fn start(upstream: SocketAddr) -> Self {
+    pub fn start(upstream: SocketAddr, certificate: &Certificate) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let address = listener.local_addr().expect("its address");
         let (sender, lost) = sync_channel(1);
         let shared = Arc::new(Shared {
             upstream,
+            certificate: certificate.clone(),
             deliveries: Mutex::default(),
             lose_next: AtomicBool::new(false),
             closed: AtomicBool::new(false),
@@ -123,10 +124,10 @@ impl Shared {
 
     /// One connection, until either side ends it.
     fn serve(&self, connection: TcpStream) -> Option<()> {
-        let upstream = Client::http(self.upstream);
-        let mut reader = BufReader::new(connection.try_clone().ok()?);
+        let upstream = Client::https(self.upstream, self.certificate.pem.as_bytes())?;
+        let mut stream = BufReader::new(self.certificate.accept(connection)?);
         loop {
-            let request = read_request(&mut reader)?;
+            let request = read_request(&mut stream)?;
             let audit_ids = audit_ids(&request.body);
             self.count(&audit_ids, |deliveries| deliveries.sent += 1);
             let token = request.authorization.trim_start_matches("Bearer ");
@@ -135,14 +136,17 @@ impl Shared {
             if answer.status == 200 {
                 self.count(&audit_ids, |deliveries| deliveries.taken += 1);
                 if self.lose_next.swap(false, Ordering::SeqCst) {
-                    drop(self.lost.send(LostAnswer { audit_ids, _connection: connection }));
+                    let _connection = stream.into_inner();
+                    drop(self.lost.send(LostAnswer { audit_ids, _connection }));
                     return None;
                 }
             }
             let (status, text) = (answer.status, answer.text);
             let head =
                 format!("HTTP/1.1 {status} Relayed\r\nContent-Length: {}\r\n\r\n", text.len());
-            (&connection).write_all(&[head.as_bytes(), text.as_bytes()].concat()).ok()?;
+            let answered = stream.get_mut();
+            answered.write_all(&[head.as_bytes(), text.as_bytes()].concat()).ok()?;
+            answered.flush().ok()?;
         }
     }
 
@@ -195,16 +199,17 @@ mod tests {
     use super::*;
 
     /// Answers every request with 200 and what it got.
-    fn echo() -> SocketAddr {
+    fn echo(certificate: &Certificate) -> SocketAddr {
+        let certificate = certificate.clone();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let address = listener.local_addr().expect("an address");
         std::thread::spawn(move || {
             for connection in listener.incoming().flatten() {
-                let mut reader = BufReader::new(connection.try_clone().expect("a clone"));
-                while let Some(Request { path, authorization, body }) = read_request(&mut reader) {
+                let mut stream = BufReader::new(certificate.accept(connection).expect("TLS"));
+                while let Some(Request { path, authorization, body }) = read_request(&mut stream) {
                     let text = format!("{path} {authorization} {body}");
                     let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", text.len());
-                    (&connection).write_all((head + &text).as_bytes()).expect("an answer");
+                    stream.get_mut().write_all((head + &text).as_bytes()).expect("an answer");
                 }
             }
         });
@@ -212,34 +217,46 @@ mod tests {
     }
 
     const BATCH: &str = r#"{"items":[{"auditID":"a","stage":"ResponseComplete"}]}"#;
+    const SENT: &str = "a ResponseComplete";
+
+    fn client(relay: &Relay, certificate: &Certificate) -> Client {
+        Client::https(relay.address(), certificate.pem.as_bytes()).expect("a certificate")
+    }
+
+    fn certificate() -> (tempfile::TempDir, Certificate) {
+        let dir = tempfile::tempdir().expect("a folder");
+        let certificate = Certificate::make(dir.path());
+        (dir, certificate)
+    }
 
     #[test]
     fn requests_pass_and_are_counted() {
-        let relay = Relay::start(echo());
-        let client = Client::http(relay.address()).with_token("secret");
+        let (_dir, certificate) = certificate();
+        let relay = Relay::start(echo(&certificate), &certificate);
+        let client = client(&relay, &certificate).with_token("secret");
         let answer = client.try_post_text("/audit/x?timeout=30s", BATCH).expect("an answer");
         assert_eq!(answer.text, format!("/audit/x?timeout=30s Bearer secret {BATCH}"));
-        let expect = Deliveries { sent: 1, taken: 1 };
-        assert_eq!(relay.deliveries(), [("a ResponseComplete".to_owned(), expect)].into());
+        assert_eq!(relay.deliveries()[SENT], Deliveries { sent: 1, taken: 1 });
     }
 
     #[test]
     fn an_answer_can_be_lost() {
-        let relay = Relay::start(echo());
-        let client = Client::http(relay.address());
+        let (_dir, certificate) = certificate();
+        let relay = Relay::start(echo(&certificate), &certificate);
+        let client = client(&relay, &certificate);
         let sender = std::thread::spawn(move || client.try_post_text("/", BATCH));
         let lost = relay.lose_next_answer();
-        assert_eq!(lost.audit_ids, ["a ResponseComplete"]);
+        assert_eq!(lost.audit_ids, [SENT]);
         drop(lost);
         assert!(sender.join().expect("no panic").is_none());
-        assert_eq!(relay.deliveries()["a ResponseComplete"].taken, 1);
+        assert_eq!(relay.deliveries()[SENT].taken, 1);
     }
 
     #[test]
     fn a_webhook_that_is_away_takes_nothing() {
-        let relay = Relay::start(crate::process::free_address());
-        assert!(Client::http(relay.address()).try_post_text("/", BATCH).is_none());
-        let expect = Deliveries { sent: 1, taken: 0 };
-        assert_eq!(relay.deliveries()["a ResponseComplete"], expect);
+        let (_dir, certificate) = certificate();
+        let relay = Relay::start(crate::process::free_address(), &certificate);
+        assert!(client(&relay, &certificate).try_post_text("/", BATCH).is_none());
+        assert_eq!(relay.deliveries()[SENT], Deliveries { sent: 1, taken: 0 });
     }
 }
