@@ -87,6 +87,13 @@ pub struct SearchRow {
     pub view: String,
 }
 
+/// Answer of `/api/v1/clusters`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clusters {
+    /// Names, sorted.
+    pub clusters: Vec<String>,
+}
+
 /// A view in the form browsers and tools read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ViewDocument {

@@ -103,7 +103,7 @@ pub(crate) fn resolve(
         });
     }
     let named = objects_named(store, cluster, &query.name, stop)?;
-    choose(query, &typed, namespace.as_deref(), named)
+    choose(query, &typed, namespace.as_deref(), &named)
 }
 
 /// Other objects of this name, for an error's hint.
@@ -157,7 +157,7 @@ fn choose(
     query: &ObjectQuery,
     typed: &Typed,
     namespace: Option<&str>,
-    named: BTreeSet<ObjectKey>,
+    named: &BTreeSet<ObjectKey>,
 ) -> Result<ObjectKey, ReadError> {
     let of_kind = |key: &&ObjectKey| typed.fits(key.as_ref());
     // A cluster-scoped custom resource is found whatever namespace was typed.
@@ -252,7 +252,7 @@ mod tests {
             ..ObjectQuery::typed(object, None).unwrap()
         };
         let named = named.iter().map(|text| key(text)).collect();
-        let chosen = choose(&query, &Typed::parse(&query.resource), namespace, named);
+        let chosen = choose(&query, &Typed::parse(&query.resource), namespace, &named);
         let text = chosen.map_or_else(
             |error| format!("{}: {error} ({})", error.code(), error.hint()),
             |key| key.to_string(),

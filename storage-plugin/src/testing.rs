@@ -95,10 +95,10 @@ impl Facts {
         self
     }
 
-    /// Owner and owned, in both catalogues of a day.
-    pub(crate) fn owns(&mut self, owner: &ObjectKey, owned: &ObjectKey, day: Day) -> &mut Self {
-        self.link(owner.as_ref(), owned.as_ref(), "child", day);
-        self.link(owned.as_ref(), owner.as_ref(), "parent", day);
+    /// Owner and child, in both catalogues of a day.
+    pub(crate) fn owns(&mut self, owner: &ObjectKey, child: &ObjectKey, day: Day) -> &mut Self {
+        self.link(owner.as_ref(), child.as_ref(), "child", day);
+        self.link(child.as_ref(), owner.as_ref(), "parent", day);
         self
     }
 
@@ -215,7 +215,7 @@ impl Drop for Server {
     }
 }
 
-/// A Deployment with one ReplicaSet and `pods` Pods, each with a few acts.
+/// A Deployment with one replica set and `pods` Pods, each with a few acts.
 pub(crate) fn web(pods: usize) -> Facts {
     let mut facts = Facts::default();
     let deploy = key("c1/apps/deployments/shop/web");

@@ -174,7 +174,10 @@ fn a_filter_with_many_misses_is_read_page_by_page() {
     let deploy = key("c1/apps/deployments/shop/web");
     facts.act(&deploy, Act { at: at(0), code: 403, verb: "delete", ..Act::default() });
     for second in 1..1_200 {
-        facts.act(&deploy, Act { at: at(second), version: second as u64, ..Act::default() });
+        facts.act(
+            &deploy,
+            Act { at: at(second), version: second.cast_unsigned(), ..Act::default() },
+        );
     }
     bed.store(facts);
     let found = bed.reader.search(&search(&[("error", "true")]), &Stop::default()).unwrap();

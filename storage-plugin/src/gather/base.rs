@@ -6,14 +6,15 @@ use kausal_trace::{FactKind, SpanRef, UnixNanos, Value, attribute as a};
 
 /// Whether the earliest write among these facts made the object: then nothing was before.
 pub(crate) fn begins_with_creation(spans: &[Box<[u8]>]) -> bool {
-    let writes = spans.iter().filter_map(|bytes| SpanRef::parse(bytes).ok()).filter_map(write);
+    let spans = spans.iter().filter_map(|bytes| SpanRef::parse(bytes).ok());
+    let writes = spans.filter_map(|span| write(&span));
     writes.min().is_some_and(|(_, verb)| verb == Verb::Create)
 }
 
 /// Whether one of these facts tells the object's state.
 pub(crate) fn has_state(spans: &[Box<[u8]>]) -> bool {
     spans.iter().filter_map(|bytes| SpanRef::parse(bytes).ok()).any(|span| {
-        write(span.clone()).is_some()
+        write(&span).is_some()
             && !span.str(a::RESPONSE_OBJECT).is_empty()
             && span.str(a::RESPONSE_KIND).is_empty()
     })
@@ -26,7 +27,7 @@ enum Verb {
 }
 
 /// Time and verb of a write that took effect on the object.
-fn write(span: SpanRef<'_>) -> Option<(UnixNanos, Verb)> {
+fn write(span: &SpanRef<'_>) -> Option<(UnixNanos, Verb)> {
     let done = matches!(span.get(a::STATUS_CODE), Some(Value::Int(200..=299)));
     let dry = matches!(span.get(a::DRY_RUN), Some(Value::Bool(true)));
     if span.kind() != Some(FactKind::Audit) || !done || dry {

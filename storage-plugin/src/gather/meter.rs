@@ -43,9 +43,4 @@ impl<'a> Meter<'a> {
     pub(crate) fn is_late(&self) -> bool {
         self.started.elapsed() > self.limits.time_max
     }
-
-    /// Spans read so far.
-    pub(crate) fn spans_read(&self) -> usize {
-        self.limits.spans_max - self.left.spans_max
-    }
 }

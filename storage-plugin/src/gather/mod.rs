@@ -27,7 +27,7 @@ use crate::error::ReadError;
 pub(crate) use frames::Frames;
 pub(crate) use meter::Meter;
 pub(crate) use object::object_of;
-pub use range::Range;
+pub(crate) use range::Range;
 use range::days;
 use walk::{Node, Reach, Via, Walk};
 

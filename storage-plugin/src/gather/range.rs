@@ -10,38 +10,38 @@ use kausal_trace::{Day, UnixNanos, Window};
 
 /// The time a reading covers: exact instants, and the windows that hold them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Range {
+pub(crate) struct Range {
     /// First instant.
-    pub from: UnixNanos,
+    pub(crate) from: UnixNanos,
     /// First instant after it.
-    pub to: UnixNanos,
+    pub(crate) to: UnixNanos,
 }
 
 impl Range {
     /// Whole windows; at most what a view id can name, the newest of them.
-    pub fn of_windows(first: Window, last: Window) -> Self {
+    pub(crate) fn of_windows(first: Window, last: Window) -> Self {
         let first = Window(first.0.max(last.0.saturating_sub(VIEW_WINDOWS_MAX - 1)).min(last.0));
         Self { from: first.start(), to: last.end() }
     }
 
     /// First window.
-    pub fn first(&self) -> Window {
+    pub(crate) fn first(&self) -> Window {
         Window::of(self.from)
     }
 
     /// Last window.
-    pub fn last(&self) -> Window {
+    pub(crate) fn last(&self) -> Window {
         Window::of(UnixNanos(self.to.0.saturating_sub(1).max(self.from.0)))
     }
 
     /// Number of windows.
-    pub fn windows(&self) -> u64 {
+    pub(crate) fn windows(&self) -> u64 {
         self.last().0 - self.first().0 + 1
     }
 
     /// Days whose catalogues cover the range and the day before it: links of yesterday hold today,
     /// even if nothing recorded today repeats them.
-    pub fn days(&self) -> impl Iterator<Item = Day> + use<> {
+    pub(crate) fn days(&self) -> impl Iterator<Item = Day> + use<> {
         days(Day(self.first().day().0.saturating_sub(1)), self.last().day())
     }
 }

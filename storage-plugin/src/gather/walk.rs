@@ -212,12 +212,12 @@ mod tests {
     fn links_of(name: &str, links: &[&str]) -> Vec<(Edge, ObjectKey)> {
         let mut found = Vec::new();
         for link in links {
-            let (owner, owned) = link.split_once('>').unwrap();
-            if owner == name {
-                found.push((Edge::Owned, key(owned)));
+            let (above, below) = link.split_once('>').unwrap();
+            if above == name {
+                found.push((Edge::Owned, key(below)));
             }
-            if owned == name {
-                found.push((Edge::Owner, key(owner)));
+            if below == name {
+                found.push((Edge::Owner, key(above)));
             }
         }
         found
@@ -259,9 +259,9 @@ mod tests {
 
     #[test]
     fn a_shorter_way_found_later_reaches_further() {
-        // d is first seen three steps down, then as the child of an owner.
-        let links = ["r>a", "a>b", "b>d", "o>r", "o>d", "d>e", "e>f"];
-        check("r", FULL, &links, "r o a b d e f");
+        // d is two steps down from r, and one below an owner that is found after d was read.
+        let links = ["r>a", "a>d", "o>r", "p>o", "q>p", "q>d", "d>e", "e>f"];
+        check("r", FULL, &links, "r o a p d q e f");
     }
 
     #[test]

@@ -70,7 +70,7 @@ impl trace_service_server::TraceService for Export {
             let separator = if message.is_empty() { "" } else { "; " };
             message = format!("{message}{separator}{ahead} spans rejected: ahead of the clock");
         }
-        let rejected = (report.rejected() + ahead) as i64;
+        let rejected = i64::try_from(report.rejected() + ahead).unwrap_or(i64::MAX);
         let partial_success = (rejected > 0).then_some(ExportTracePartialSuccess {
             rejected_spans: rejected,
             error_message: message,

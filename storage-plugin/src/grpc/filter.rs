@@ -77,15 +77,15 @@ mod tests {
         KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(value) }) }
     }
 
-    fn year_one() -> Option<Timestamp> {
-        Some(Timestamp { seconds: -62_135_596_800, nanos: 0 })
+    fn year_one() -> Timestamp {
+        Timestamp { seconds: -62_135_596_800, nanos: 0 }
     }
 
     #[test]
     fn an_empty_form_asks_for_anything() {
         let query = TraceQueryParameters {
-            start_time_min: year_one(),
-            start_time_max: year_one(),
+            start_time_min: Some(year_one()),
+            start_time_max: Some(year_one()),
             duration_min: Some(Duration::default()),
             duration_max: Some(Duration::default()),
             ..TraceQueryParameters::default()

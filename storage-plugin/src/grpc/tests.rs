@@ -207,7 +207,8 @@ fn unknown_ids_are_empty_and_wrong_ones_refused() {
 #[test]
 fn modes_are_services_and_clusters_operations() {
     with_bed(web(0), |bed| async move {
-        let mut reader = Client::of(bed.doors()).await.reader();
+        let client = Client::of(bed.doors()).await;
+        let mut reader = client.reader();
         let services = reader.get_services(GetServicesRequest {}).await.unwrap().into_inner();
         assert_eq!(services.services[0], "tracing");
         assert!(services.services.contains(&"tree [full tree]".to_owned()));

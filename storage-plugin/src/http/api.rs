@@ -5,19 +5,11 @@ use axum::http::Uri;
 use axum::response::Response;
 use kausal_runtime::clock;
 use kausal_trace::UnixNanos;
-use serde::{Deserialize, Serialize};
 
 use super::json;
 use crate::doors::Doors;
 use crate::error::ReadError;
-use crate::query::{ObjectQuery, SearchRequest, time};
-
-/// Answer of `/api/v1/clusters`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Clusters {
-    /// Names, sorted.
-    pub clusters: Vec<String>,
-}
+use crate::query::{Clusters, ObjectQuery, SearchRequest, time};
 
 type Parameters = Query<Vec<(String, String)>>;
 
