@@ -1,4 +1,5 @@
 //! The forms events come in: lines, documents one after another, arrays, lists, request bodies.
+#![allow(clippy::string_slice, reason = "the texts are the test's own")]
 
 mod common;
 

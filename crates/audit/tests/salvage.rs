@@ -1,4 +1,5 @@
 //! What can be saved of an event that was cut, torn or damaged.
+#![allow(clippy::string_slice, reason = "the texts are the test's own")]
 
 mod common;
 
