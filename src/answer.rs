@@ -60,6 +60,12 @@ pub(crate) fn say(line: &str) {
     drop(writeln!(std::io::stderr(), "{line}"));
 }
 
+/// Writes a line over the one before it, for somebody who watches.
+pub(crate) fn progress(line: &str) {
+    // Nobody watches any more: nothing to do.
+    drop(write!(std::io::stderr(), "\r\x1b[K{line}"));
+}
+
 /// Writes an answer to standard output, with a line end.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();

@@ -53,7 +53,9 @@ impl Source {
     /// The story of an object.
     pub(crate) fn story(&self, query: &ObjectQuery) -> anyhow::Result<Story> {
         match self {
-            Self::Here(reader) => reader.story(query, &Stop::default()).map_err(|error| of_read(&error)),
+            Self::Here(reader) => {
+                reader.story(query, &Stop::default()).map_err(|error| of_read(&error))
+            }
             Self::There(url) => ask(url, "story", &query.to_parameters()),
         }
     }
@@ -72,7 +74,9 @@ impl Source {
     /// The manifest of an object.
     pub(crate) fn manifest(&self, query: &ObjectQuery, at: UnixNanos) -> anyhow::Result<Manifest> {
         match self {
-            Self::Here(reader) => reader.manifest(query, at, &Stop::default()).map_err(|error| of_read(&error)),
+            Self::Here(reader) => {
+                reader.manifest(query, at, &Stop::default()).map_err(|error| of_read(&error))
+            }
             Self::There(url) => {
                 let mut parameters = query.to_parameters();
                 parameters.push(("at".to_owned(), at.0.to_string()));
@@ -84,7 +88,9 @@ impl Source {
     /// Facts that match.
     pub(crate) fn search(&self, request: &SearchRequest) -> anyhow::Result<SearchRows> {
         match self {
-            Self::Here(reader) => reader.search(request, &Stop::default()).map_err(|error| of_read(&error)),
+            Self::Here(reader) => {
+                reader.search(request, &Stop::default()).map_err(|error| of_read(&error))
+            }
             Self::There(url) => ask(url, "search", &request.to_parameters()),
         }
     }
@@ -109,9 +115,8 @@ pub(crate) fn time(flag: &str, text: Option<&str>) -> Result<Option<UnixNanos>, 
 /// A cluster typed on the command line, as it stands in keys.
 pub(crate) fn cluster(loaded: &Loaded, typed: Option<&str>) -> anyhow::Result<Option<String>> {
     let Some(typed) = typed else { return Ok(None) };
-    let clusters = loaded.config.clusters.clone().validate();
-    let clusters = clusters.map_err(|error| loaded.wrong("clusters.aliases", &error))?;
-    let name = clusters.resolve(typed).map_err(|error| UsageError(error.to_string()))?;
+    let name = super::process::clusters(loaded)?.resolve(typed);
+    let name = name.map_err(|error| UsageError(error.to_string()))?;
     Ok(Some(name.as_str().to_owned()))
 }
 

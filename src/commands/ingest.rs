@@ -1,5 +1,124 @@
 //! `kausal ingest`: audit log files into the store, or into the process that holds it.
-use crate::{answer::Outcome, cli::Ingest, config::Loaded};
-pub(crate) fn run(_l: &Loaded, _f: &Ingest) -> anyhow::Result<Outcome> {
-    anyhow::bail!("soon")
+
+use std::io::IsTerminal;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use kausal_consumers::sink::{ExportConfig, ExportSink, Sink, StoreSink};
+use kausal_consumers::source::file::{self, IngestReport, Progress};
+use kausal_runtime::prometheus_client::registry::Registry;
+use kausal_store::{EmbeddedStore, OpenError};
+
+use super::all_in_one::runtime;
+use super::process::{clusters, filter, pipeline};
+use crate::answer::{Outcome, UsageError, progress, say};
+use crate::cli::{Ingest, Target};
+use crate::config::Loaded;
+
+/// How often a terminal is told how far reading is.
+const PROGRESS_SECONDS: f64 = 0.2;
+
+/// Runs the command.
+pub(crate) fn run(loaded: &Loaded, flags: &Ingest) -> anyhow::Result<Outcome> {
+    let cluster = clusters(loaded)?.resolve(&flags.cluster);
+    let cluster = cluster.map_err(|error| UsageError(error.to_string()))?;
+    let inputs = file::find(&flags.files).map_err(|error| UsageError(error.to_string()))?;
+    let filter = filter(loaded)?;
+    // Kept until the last acknowledgement: it drives the connection to a holder.
+    let runtime = runtime()?;
+    let (sink, dir) = sink(loaded, &flags.target, runtime.handle())?;
+    let pipeline = pipeline(loaded, filter, sink, &dir, &mut Registry::default())?;
+    let mut shown = Shown::new(flags.quiet);
+    let report = file::ingest(&pipeline, &cluster, &inputs, &mut |progress| shown.show(progress))?;
+    shown.end();
+    Ok(told(&report, flags.quiet))
+}
+
+/// Where spans go, and the folder for what belongs beside them: the redaction key, dead letters.
+fn sink(
+    loaded: &Loaded,
+    target: &Target,
+    runtime: &tokio::runtime::Handle,
+) -> anyhow::Result<(Arc<dyn Sink>, PathBuf)> {
+    let mut config = loaded.config.store.validate(loaded)?;
+    if let Some(dir) = &target.store {
+        config.dir.clone_from(dir);
+    }
+    let export = |endpoint: String| -> anyhow::Result<Arc<dyn Sink>> {
+        let config = ExportConfig { endpoint, ..ExportConfig::default() };
+        Ok(Arc::new(ExportSink::new(&config, runtime.clone())?))
+    };
+    if let Some(url) = &target.server {
+        return Ok((export(url.clone())?, config.dir));
+    }
+    match EmbeddedStore::open(&config, None) {
+        Ok(store) => Ok((Arc::new(StoreSink::new(Arc::new(store))), config.dir)),
+        Err(OpenError::Held { address: Some(address), .. }) => Ok((export(address)?, config.dir)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Says what became of the inputs; a file that could not be read to its end is a failure.
+fn told(report: &IngestReport, quiet: bool) -> Outcome {
+    let mut outcome = Outcome::Done;
+    for input in &report.inputs {
+        if let Some(error) = &input.error {
+            say(&format!("kausal: {}: {error}", input.name));
+            outcome = Outcome::Failed;
+        }
+    }
+    if !quiet {
+        say(&summary(report));
+    }
+    outcome
+}
+
+fn summary(report: &IngestReport) -> String {
+    let counts = &report.counts;
+    let mut text = format!(
+        "{} events in {:.1} s: {} kept, {} counted only, {} set aside",
+        counts.events + counts.rejected_total(),
+        report.seconds,
+        counts.kept_total(),
+        counts.filtered_total(),
+        counts.rejected_total(),
+    );
+    for (reason, count) in &counts.rejected {
+        text.push_str(&format!("\n  set aside, {reason}: {count}"));
+    }
+    text
+}
+
+/// One line that is written over itself, where somebody watches.
+struct Shown {
+    wanted: bool,
+    last: f64,
+    drawn: bool,
+}
+
+impl Shown {
+    fn new(quiet: bool) -> Self {
+        Self { wanted: !quiet && std::io::stderr().is_terminal(), last: 0.0, drawn: false }
+    }
+
+    fn show(&mut self, now: &Progress<'_>) -> ControlFlow<()> {
+        let elapsed = now.elapsed.as_secs_f64();
+        if self.wanted && elapsed - self.last >= PROGRESS_SECONDS {
+            (self.last, self.drawn) = (elapsed, true);
+            let share = now.bytes_total.filter(|total| *total > 0).map_or(String::new(), |total| {
+                format!(" {:>3} %", now.bytes.min(total) * 100 / total)
+            });
+            let name = Path::new(now.input).file_name().unwrap_or_default().to_string_lossy();
+            let rate = now.events as f64 / elapsed;
+            progress(&format!("{name}{share}  {} events, {rate:.0}/s", now.events));
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn end(&mut self) {
+        if self.drawn {
+            progress("");
+        }
+    }
 }

@@ -25,8 +25,6 @@ const DEAD_LETTERS: &str = "dead-letters";
 pub(crate) struct Settings {
     /// The embedded store.
     pub(crate) store: EmbeddedConfig,
-    /// Names of clusters.
-    pub(crate) clusters: Clusters,
     /// Which requests become spans.
     pub(crate) filter: Filter,
     /// What one question may cost.
@@ -52,9 +50,7 @@ impl Settings {
         config.grpc.listen = flags.grpc_listen.or(config.grpc.listen);
         config.admin.listen = flags.admin_listen.or(config.admin.listen);
         let (loaded, config) = (&loaded, &loaded.config);
-        let clusters = config.clusters.clone().validate();
-        let clusters = clusters.map_err(|error| loaded.wrong("clusters.aliases", &error))?;
-        let webhook = config.webhook.clone().validate(clusters.clone());
+        let webhook = config.webhook.clone().validate(clusters(loaded)?);
         Ok(Self {
             store: config.store.validate(loaded)?,
             filter: filter(loaded)?,
@@ -63,9 +59,14 @@ impl Settings {
             http: config.http.validate("http", loaded)?,
             grpc: config.grpc.validate("grpc", loaded)?,
             admin: config.admin.validate("admin", loaded)?,
-            clusters,
         })
     }
+}
+
+/// Names of clusters.
+pub(crate) fn clusters(loaded: &Loaded) -> anyhow::Result<Clusters> {
+    let clusters = loaded.config.clusters.clone().validate();
+    Ok(clusters.map_err(|error| loaded.wrong("clusters.aliases", &error))?)
 }
 
 /// Which requests become spans.

@@ -1,16 +1,17 @@
 //! The whole way from audit log to answers, inside the test: the real pipeline, the real store.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kausal_audit::Limits;
 use kausal_consumers::sink::StoreSink;
 use kausal_consumers::{ClusterName, FilterConfig, Metrics, Pipeline, PipelineParts};
-use kausal_object::Redaction;
+use kausal_object::{ObjectKey, Redaction};
 use kausal_runtime::prometheus_client::registry::Registry;
 use kausal_storage_plugin::{ObjectQuery, ReadConfig, Reader, Stop};
-use kausal_store::{Clock, EmbeddedConfig, EmbeddedStore, SpanStore};
+use kausal_store::{Clock, EmbeddedConfig, EmbeddedStore, SearchQuery, SpanStore};
 use kausal_story::{Mode, Story};
-use kausal_trace::UnixNanos;
+use kausal_trace::{SpanRef, UnixNanos, attribute};
 
 /// The redaction key of tests: views are the same under the same key.
 const KEY: [u8; 32] = [7; 32];
@@ -18,7 +19,6 @@ const KEY: [u8; 32] = [7; 32];
 /// An audit log that was ingested, and whoever answers questions about it.
 pub struct Told {
     pub reader: Reader,
-    pub store: Arc<EmbeddedStore>,
     pipeline: Arc<Pipeline>,
     _dir: tempfile::TempDir,
 }
@@ -27,7 +27,8 @@ impl Told {
     /// An empty store. Its clock stands far enough ahead for every shifted capture.
     pub fn nothing() -> Self {
         let dir = tempfile::tempdir().expect("a folder");
-        let clock = Clock::new(|| UnixNanos::parse_rfc3339("2026-12-01T00:00:00Z").expect("a time"));
+        let clock =
+            Clock::new(|| UnixNanos::parse_rfc3339("2026-12-01T00:00:00Z").expect("a time"));
         let mut config = EmbeddedConfig::new(dir.path().join("store"));
         config.clock = Some(clock.clone());
         let store = Arc::new(EmbeddedStore::open(&config, None).expect("the store opens"));
@@ -41,8 +42,8 @@ impl Told {
             metrics: Metrics::register(&mut Registry::default()),
         });
         let limits = ReadConfig::default().validate().expect("the default limits");
-        let reader = Reader::new(store.clone() as Arc<dyn SpanStore>, limits);
-        Self { reader, store, pipeline, _dir: dir }
+        let reader = Reader::new(store as Arc<dyn SpanStore>, limits);
+        Self { reader, pipeline, _dir: dir }
     }
 
     /// The story of one log.
@@ -73,6 +74,38 @@ impl Told {
         self.reader.story(&query(object), &Stop::default()).expect("a story")
     }
 
+    /// Every object that has facts, once requests are merged: an early stage that did not know its
+    /// object's name yet belongs to the act it became.
+    pub fn objects(&self) -> BTreeSet<ObjectKey> {
+        let store = self.reader.store();
+        let found = store.search(&SearchQuery::newest(1_000_000)).expect("facts");
+        assert!(!found.exhausted);
+        let spans = found.hits.iter().map(|hit| SpanRef::parse(&hit.bytes).expect("a span"));
+        let spans: Vec<_> = spans.collect();
+        let finished = spans.iter().filter(|span| !is_early(span)).map(request);
+        let finished: BTreeSet<_> = finished.collect();
+        let facts =
+            spans.iter().filter(|span| !is_early(span) || !finished.contains(&request(span)));
+        facts.map(|span| span.object_key().to_owned()).collect()
+    }
+
+    /// The story of any object.
+    pub fn story_of(&self, object: &ObjectKey) -> Story {
+        let resource = match object.group.as_str() {
+            "" => object.resource.clone(),
+            group => format!("{}.{group}", object.resource),
+        };
+        let query = ObjectQuery {
+            cluster: Some(object.cluster.clone()),
+            resource,
+            namespace: Some(object.namespace.clone()),
+            name: object.name.clone(),
+            mode: Some("tracing".parse().expect("a mode")),
+            ..ObjectQuery::default()
+        };
+        self.reader.story(&query, &Stop::default()).unwrap_or_else(|e| panic!("{object}: {e}"))
+    }
+
     /// The view of an object in the namespace `shop`, as its bytes on the wire.
     pub fn view(&self, object: &str, mode: &str) -> Vec<Vec<u8>> {
         let mode: Mode = mode.parse().expect("a mode");
@@ -86,4 +119,14 @@ impl Told {
 pub fn query(object: &str) -> ObjectQuery {
     let query = ObjectQuery::typed(object, None).expect("an object");
     ObjectQuery { namespace: Some("shop".to_owned()), ..query }
+}
+
+fn is_early(span: &SpanRef<'_>) -> bool {
+    span.str(attribute::AUDIT_STAGE) == "RequestReceived" && span.str(attribute::NAME).is_empty()
+}
+
+/// What all records of one request share.
+fn request<'a>(span: &SpanRef<'a>) -> [&'a str; 4] {
+    use attribute::{AUDIT_ID, REQUEST_URI, USERNAME, VERB};
+    [AUDIT_ID, USERNAME, VERB, REQUEST_URI].map(|name| span.str(name))
 }

@@ -19,6 +19,8 @@ pub enum Fold {
     Heartbeat,
     /// A deletion that confirms one already asked for.
     ConfirmingDelete,
+    /// A successful read; reads of Secrets are told.
+    Read,
     /// Anything else a controller did.
     Controller,
 }
@@ -32,6 +34,7 @@ impl Fold {
             Self::Heartbeat => "heartbeats",
             Self::ConfirmingDelete => "confirming deletes",
             Self::Controller => "controllers",
+            Self::Read => "reads",
         }
     }
 }
@@ -71,12 +74,18 @@ pub(crate) fn fold(
         return Some(Fold::ConfirmingDelete);
     }
     let routine = match (fact.subresource, resource) {
+        ("", resource) if is_read(fact.verb) && resource != "secrets" => Some(Fold::Read),
         ("status", _) => Some(Fold::Status),
         ("binding", _) => Some(Fold::Binding),
         (_, "leases") => Some(Fold::Heartbeat),
         _ => None,
     };
     routine.or(by_controller.then_some(Fold::Controller))
+}
+
+/// Looking changes nothing; only who looked at a Secret, or into a container, is worth telling.
+fn is_read(verb: &str) -> bool {
+    matches!(verb, "get" | "list" | "watch")
 }
 
 /// `*` stands for any number of characters.

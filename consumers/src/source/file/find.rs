@@ -14,6 +14,8 @@ pub enum Input {
     Stdin,
     /// A file.
     File(PathBuf),
+    /// A log that is part of the program, and its name.
+    Bundled(&'static str, &'static [u8]),
 }
 
 /// Why a path stands for no input.
@@ -41,6 +43,7 @@ impl Input {
         match self {
             Self::Stdin => "-".to_owned(),
             Self::File(path) => path.display().to_string(),
+            Self::Bundled(name, _) => (*name).to_owned(),
         }
     }
 }

@@ -185,6 +185,7 @@ impl<'p> Run<'p, '_> {
 fn open(input: &Input) -> io::Result<(Box<dyn Read>, Option<u64>)> {
     match input {
         Input::Stdin => Ok((Box::new(io::stdin().lock()), None)),
+        Input::Bundled(_, bytes) => Ok((Box::new(*bytes), Some(bytes.len() as u64))),
         Input::File(path) => {
             let file = File::open(path)?;
             let metadata = file.metadata()?;
