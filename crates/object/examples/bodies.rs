@@ -3,6 +3,7 @@
 //! Reads every request and response body of an audit log (by default the bundled capture) over and
 //! over in one thread, and prints megabytes of input per second of CPU time for each way to read
 //! them.
+#![allow(clippy::print_stdout, reason = "a benchmark prints")]
 
 use std::io::Read as _;
 

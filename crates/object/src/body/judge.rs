@@ -106,8 +106,10 @@ impl<'a> Walk<'a, '_> {
         }
         if node != NOWHERE && self.redacts {
             match self.shapes.meaning(node) {
-                Meaning::Secret => return SECRET,
-                Meaning::Arguments => return Verdict::Walk(Mode::Arguments),
+                Meaning::Arguments if self.byte(at) == b'[' => {
+                    return Verdict::Walk(Mode::Arguments);
+                }
+                Meaning::Secret | Meaning::Arguments => return SECRET,
                 _ => {}
             }
         }

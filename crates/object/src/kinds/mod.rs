@@ -7,6 +7,7 @@
 mod table;
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use table::TABLE;
 
@@ -41,7 +42,8 @@ pub fn built_in() -> &'static [BuiltIn] {
 
 /// Plural of a kind: the table's, else the frozen guess (lower case, English plural).
 pub fn plural<'a>(group: &str, kind: &'a str) -> Cow<'a, str> {
-    match TABLE.iter().find(|row| row.kind == kind && row.group == group) {
+    let mut rows = rows(&INDEX.by_kind, kind);
+    match rows.find(|row| row.kind == kind && row.group == group) {
         Some(row) => Cow::Borrowed(row.resource),
         None => Cow::Owned(guess(kind)),
     }
@@ -113,10 +115,44 @@ pub fn is_own_kind(group: &str, resource: &str, api_version: &str, kind: &str) -
 }
 
 fn find(group: &str, resource: &str) -> Option<&'static BuiltIn> {
-    TABLE
-        .binary_search_by_key(&(group, resource), |row| (row.group, row.resource))
-        .ok()
-        .map(|at| &TABLE[at])
+    let mut rows = rows(&INDEX.by_resource, resource);
+    rows.find(|row| row.resource == resource && row.group == group)
+}
+
+/// Rows of the table by a cheap number of a name. The table is asked several times for every event.
+struct Index {
+    by_kind: [Vec<u8>; BUCKETS],
+    by_resource: [Vec<u8>; BUCKETS],
+}
+
+const BUCKETS: usize = 128;
+
+static INDEX: LazyLock<Index> = LazyLock::new(|| {
+    let mut index = Index {
+        by_kind: std::array::from_fn(|_| Vec::new()),
+        by_resource: std::array::from_fn(|_| Vec::new()),
+    };
+    for (at, row) in TABLE.iter().enumerate() {
+        index.by_kind[bucket(row.kind)].push(at as u8);
+        index.by_resource[bucket(row.resource)].push(at as u8);
+    }
+    index
+});
+
+/// The rows in whose bucket `name` falls.
+fn rows(
+    buckets: &'static [Vec<u8>; BUCKETS],
+    name: &str,
+) -> impl Iterator<Item = &'static BuiltIn> {
+    buckets[bucket(name)].iter().filter_map(|at| TABLE.get(usize::from(*at)))
+}
+
+/// Below [`BUCKETS`].
+fn bucket(name: &str) -> usize {
+    let bytes = name.as_bytes();
+    let byte = |at: usize| usize::from(bytes.get(at).copied().unwrap_or_default());
+    let length = bytes.len();
+    (length * 31 + byte(0) * 7 + byte(length / 2) * 3 + byte(length.saturating_sub(2))) % BUCKETS
 }
 
 /// The frozen guess. Golden tests hold it: to change it would lose the objects already stored.

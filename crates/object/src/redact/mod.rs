@@ -4,12 +4,14 @@
 //! fingerprint, and nothing else does; without the key a fingerprint says nothing.
 //! Never here: where the key comes from, and which values are met (see [`crate::read_body`]).
 
+mod describe;
 mod pattern;
 pub mod rules;
 
 use std::fmt::Write as _;
 
 use crate::KeyRef;
+pub use describe::describe;
 pub use pattern::RuleError;
 pub(crate) use pattern::{Rule, Segment, is_position};
 

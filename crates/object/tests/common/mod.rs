@@ -1,5 +1,5 @@
 //! What the tests of this crate share: contexts, the capture, and a slow reference.
-#![allow(dead_code, unreachable_pub)] // each test file uses its part
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 pub mod reference;
 pub mod write;

@@ -1,5 +1,7 @@
 //! Writes JSON in many ways: the same value, other escapes and other white space.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
 /// A small generator of choices, so that a failing case can be told by one number.
@@ -59,7 +61,7 @@ fn string(text: &str, choices: &mut Choices, out: &mut String) {
     for char in text.chars() {
         if escapes && choices.next(3) == 0 {
             for unit in char.encode_utf16(&mut [0; 2]) {
-                out.push_str(&format!("\\u{unit:04x}"));
+                write!(out, "\\u{unit:04x}").unwrap();
             }
         } else {
             let quoted = Value::from(char.to_string()).to_string();
