@@ -221,13 +221,13 @@ impl<'a> Cursor<'a> {
             .iter()
             .position(|byte| !matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'-' | b'+' | b'.' | b'E'))
             .ok_or(Fault::Cut)?;
-        self.at += length;
-        let text = self.since(start)?;
+        let text = self.text.get(start..start + length).ok_or(Fault::Cut)?;
         let begins_number = text.starts_with(|c: char| c == '-' || c.is_ascii_digit());
-        if begins_number || matches!(text, "true" | "false" | "null") {
-            return Ok(text);
+        if !begins_number && !matches!(text, "true" | "false" | "null") {
+            return Err(self.syntax("value"));
         }
-        Err(Fault::Syntax { at: start, expected: "value" })
+        self.at += length;
+        Ok(text)
     }
 
     /// From after the opening quote to after the closing one: what is between, and whether it has

@@ -32,7 +32,7 @@ pub fn decode_all<'a>(bytes: &'a [u8], limits: &Limits, each: &mut dyn FnMut(Ite
 /// What an `EventList` held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WebhookBody {
-    /// Items handed out, good and bad.
+    /// Items of the list that were handed out, good and bad.
     pub items: usize,
     /// False if the text broke before the list was over.
     pub whole: bool,
@@ -101,6 +101,7 @@ struct Object<'t> {
     fault: Option<Fault>,
 }
 
+const EVENT_LIST: &str = "EventList";
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 // === impl Decoder ===
@@ -126,7 +127,7 @@ impl<'t, 'c> Decoder<'t, 'c> {
         let end = self.text.len();
         let start = self.text_start();
         let object = self.object(start, end, Place::Body);
-        if !matches!(&*object.kind, "" | "EventList") {
+        if !object.kind.is_empty() && object.kind != EVENT_LIST {
             return Err(NoEventList::WrongKind);
         }
         match (object.items, object.fault) {
@@ -179,13 +180,16 @@ impl<'t, 'c> Decoder<'t, 'c> {
         }
     }
 
-    /// The items of the array that comes next; leaves the cursor after it.
+    /// The items of the array (or `null`) that comes next; leaves the cursor after it.
     fn list(
         &mut self,
         cursor: &mut Cursor<'t>,
         bound: usize,
         items: &mut usize,
     ) -> Result<(), Fault> {
+        if cursor.peek()? == b'n' {
+            return cursor.skip().map(drop);
+        }
         cursor.take(b'[', "array")?;
         if cursor.peek()? == b']' {
             cursor.move_to(cursor.at() + 1);
@@ -231,14 +235,16 @@ impl<'t, 'c> Decoder<'t, 'c> {
         let mut draft = Draft::default();
         let mut items = None;
         let read = cursor.members(|key, cursor| {
-            if &**key == "items" && place != Place::Element && !draft.is_event() {
-                return self.items(&draft, place, cursor, bound, &mut items);
+            if &**key == "items" && place != Place::Element && may_be_list(&draft, cursor)? {
+                return self.list(cursor, bound, items.insert(0));
             }
             draft.member(key, cursor)
         });
         let kind = draft.kind.clone();
         let (end, fault) = match read {
-            Ok(()) if items.is_none() && place != Place::Body => {
+            Ok(()) if place == Place::Body => (cursor.at(), None),
+            // A list without items that does not say it is one is no more than any other object.
+            Ok(()) if items.unwrap_or(0) == 0 && kind != EVENT_LIST => {
                 (self.whole(draft, start, cursor.at(), place), None)
             }
             Ok(()) => (cursor.at(), None),
@@ -249,25 +255,6 @@ impl<'t, 'c> Decoder<'t, 'c> {
             Err(fault) => (self.broken(draft, &fault, start, bound, place), Some(fault)),
         };
         Object { end, items, kind, fault }
-    }
-
-    fn items(
-        &mut self,
-        draft: &Draft<'t>,
-        place: Place,
-        cursor: &mut Cursor<'t>,
-        bound: usize,
-        items: &mut Option<usize>,
-    ) -> Result<(), Fault> {
-        let wrong_kind = !matches!(&*draft.kind, "" | "EventList");
-        if place == Place::Body && wrong_kind {
-            return cursor.skip().map(drop);
-        }
-        let items = items.insert(0);
-        if cursor.peek()? == b'[' {
-            return self.list(cursor, bound, items);
-        }
-        cursor.skip().map(drop)
     }
 
     fn whole(&mut self, draft: Draft<'t>, start: usize, end: usize, place: Place) -> usize {
@@ -289,6 +276,12 @@ impl<'t, 'c> Decoder<'t, 'c> {
     pub(crate) fn cursor(&self, start: usize, bound: usize) -> Cursor<'t> {
         Cursor::new(self.text.get(..bound).unwrap_or_default(), start, &self.limits)
     }
+}
+
+/// Whether the member `items` that comes next is that of a list of events.
+fn may_be_list(draft: &Draft<'_>, cursor: &mut Cursor<'_>) -> Result<bool, Fault> {
+    let kind = draft.kind.is_empty() || draft.kind == EVENT_LIST;
+    Ok(kind && !draft.is_event() && matches!(cursor.peek()?, b'[' | b'n'))
 }
 
 pub(crate) const fn no_json(at: usize, expected: &'static str) -> Reason {

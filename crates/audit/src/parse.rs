@@ -49,11 +49,19 @@ impl<'a> Draft<'a> {
     #[inline]
     pub(crate) fn member(&mut self, key: &str, cursor: &mut Cursor<'a>) -> Result<(), Fault> {
         match key {
-            "kind" => self.kind = cursor.text("kind")?,
-            "level" => self.event.level = Level::parse(&cursor.text("level")?).unwrap_or_default(),
-            "k8s_audit_level" => self.shipped_level = Level::parse(&cursor.text("level")?),
+            "kind" => self.kind = self.optional_text("kind", cursor)?,
+            "level" => {
+                let level = Level::parse(&self.optional_text("level", cursor)?);
+                self.event.level = level.unwrap_or_default();
+            }
+            "k8s_audit_level" => {
+                self.shipped_level = Level::parse(&self.optional_text("k8s_audit_level", cursor)?);
+            }
             "auditID" => self.set_audit_id(cursor.text("auditID")?),
-            "stage" => self.event.stage = Stage::parse(&cursor.text("stage")?).unwrap_or_default(),
+            "stage" => {
+                let stage = Stage::parse(&self.optional_text("stage", cursor)?);
+                self.event.stage = stage.unwrap_or_default();
+            }
             "requestURI" => self.event.request_uri = cursor.text("requestURI")?,
             "verb" => self.event.verb = cursor.text("verb")?,
             "user" => {

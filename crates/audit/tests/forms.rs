@@ -68,6 +68,12 @@ fn a_bad_document_costs_no_neighbour() {
     around("42", "a number where an event should be");
     around(r#""text""#, "a string where an event should be");
     around("{}", "no audit event: without auditID, verb, requestURI");
+    around(r#"{"items":[]}"#, "no audit event: without auditID, verb, requestURI");
+    around(r#"{"items":{"a":1}}"#, "no audit event: without auditID, verb, requestURI");
+    around(
+        r#"{"kind":"PodList","items":[{}]}"#,
+        "no audit event: without auditID, verb, requestURI",
+    );
     around(r#"{"kind":"Pod"}"#, "no audit event: without auditID, verb, requestURI");
     around(r#"{"auditID":"x","verb":"get"}"#, "no audit event: without requestURI");
     around(r#"{"auditID" "x"}"#, "not JSON: no colon at byte 11");
