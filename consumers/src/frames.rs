@@ -157,7 +157,9 @@ impl BatchFrames {
         hash: KeyHash,
         window: Window,
     ) {
-        if !self.is_new(memory, &(key, window)) {
+        // Two keys under one hash share the trace this frame announces, so that one frame serves
+        // both.
+        if !self.is_new(memory, &(hash.0, window)) {
             return;
         }
         let trace = TraceId::catalogue(hash, window.day());

@@ -25,6 +25,8 @@ use crate::spans::{Encoder, EventTime, Output};
 const OWN: &str = "";
 const FROM_STAGE: &str = "stage timestamp";
 const FROM_NEIGHBOUR: &str = "nearest event of the input";
+/// A batch is full with the event that reaches its limit; most have less than this.
+const BATCH_BYTES_OVER: usize = 64 << 10;
 /// Reason for an event that lost its time in an input that holds no other.
 const NO_TIME: &str = "no-time";
 
@@ -115,12 +117,17 @@ impl<'p> Intake<'p> {
 
     /// What was taken since the last parcel. Ends an input.
     pub fn finish(&mut self) -> Parcel {
+        self.parcel(SpanBatch::default())
+    }
+
+    /// What was taken since the last parcel; goes on with an empty batch.
+    fn parcel(&mut self, next: SpanBatch) -> Parcel {
         let mut tally = std::mem::take(&mut self.tally);
         tally.span_bytes = self.batch.byte_len() as u64;
         Parcel {
             source: self.source,
             cluster: self.encoder.cluster().clone(),
-            batch: std::mem::take(&mut self.batch),
+            batch: std::mem::replace(&mut self.batch, next),
             frames: self.frames.take(),
             tally,
         }
@@ -233,8 +240,7 @@ impl<'p> Intake<'p> {
         if self.batch.byte_len() < BATCH_BYTES {
             return Ok(());
         }
-        let parcel = self.finish();
-        hand_over(parcel)
+        hand_over(self.parcel(SpanBatch::with_capacity(BATCH_BYTES + BATCH_BYTES_OVER)))
     }
 
     fn set_event_aside(&mut self, event: &Event<'_>, reason: &'static str, why: &dyn Display) {

@@ -24,8 +24,8 @@ use crate::metrics::{BatchDurable, BatchFailed, LetterLost, Metrics, SetAside};
 use crate::sink::{Delivery, Sink, SinkError};
 
 /// A batch is handed over when its spans have this many bytes: large enough that one fsync serves
-/// about a thousand events, small enough that a few of them fit into any memory.
-pub const BATCH_BYTES: usize = 3 << 20;
+/// many hundred events, small enough that a few of them fit into any memory.
+pub const BATCH_BYTES: usize = 2 << 20;
 
 /// What every intake of a process shares.
 #[derive(Debug)]

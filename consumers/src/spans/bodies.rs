@@ -106,11 +106,12 @@ pub(super) fn request_part(event: &Event<'_>) -> BodyPart {
 }
 
 fn nature(key: KeyRef<'_>, facts: &BodyFacts<'_>) -> Nature {
+    // The first three are never the own kind of a resource, and need no look into its table.
     match &*facts.kind {
         "" => Nature::Other,
-        kind if is_own_kind(key.group, key.resource, &facts.api_version, kind) => Nature::OwnKind,
-        "Scale" => Nature::Scale,
         "Status" => Nature::Status,
+        "Scale" => Nature::Scale,
+        kind if is_own_kind(key.group, key.resource, &facts.api_version, kind) => Nature::OwnKind,
         kind if kind.ends_with("List") => Nature::List,
         _ => Nature::Other,
     }

@@ -3,7 +3,6 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::sync::{Arc, Mutex};
 
 use kausal_audit::Limits;
@@ -114,11 +113,7 @@ pub fn run(pieces: &[&[u8]]) -> (Counts, Vec<Vec<u8>>) {
 
 /// The lines of the capture.
 pub fn capture() -> Vec<u8> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/capture/audit.jsonl.gz");
-    let mut text = Vec::new();
-    let file = std::fs::File::open(path).unwrap();
-    flate2::read::GzDecoder::new(file).take(1 << 26).read_to_end(&mut text).unwrap();
-    text
+    kausal_testkit::capture::audit_log().into_bytes()
 }
 
 /// Names of spans with how many there are.

@@ -44,6 +44,11 @@ pub struct SpanRecord<'a> {
 }
 
 impl SpanBatch {
+    /// An empty batch with room for encoded spans of so many bytes.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes), spans: Vec::new() }
+    }
+
     /// Begins a span; it is complete when the writer is dropped.
     pub fn open(&mut self, span: NewSpan<'_>) -> SpanWriter<'_> {
         let start = self.bytes.len();

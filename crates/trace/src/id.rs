@@ -102,7 +102,7 @@ pub struct ViewId {
 impl KeyHash {
     /// Hashes the full object key.
     pub fn of(key: KeyRef<'_>) -> Self {
-        Self(first_bytes(&hash(|hasher| feed_key(hasher, key))))
+        Self(first_bytes(&hash(|preimage| feed_key(preimage, key))))
     }
 }
 
@@ -162,12 +162,12 @@ impl SpanId {
     /// The id of a stored span: first 64 bits of BLAKE3(trace id ‖ kind ‖ full object key ‖ natural
     /// key), every variable part with its length in front; never zero.
     pub(crate) fn of(trace: TraceId, kind: FactKind, key: KeyRef<'_>, natural: &[&[u8]]) -> Self {
-        let digest = hash(|hasher| {
-            hasher.update(&trace.0);
-            feed(hasher, kind.as_str().as_bytes());
-            feed_key(hasher, key);
+        let digest = hash(|preimage| {
+            preimage.update(&trace.0);
+            feed(preimage, kind.as_str().as_bytes());
+            feed_key(preimage, key);
             for part in natural {
-                feed(hasher, part);
+                feed(preimage, part);
             }
         });
         Self::from_digest(&digest)
@@ -175,10 +175,10 @@ impl SpanId {
 
     /// An id for a span made while reading, from whatever makes it distinct within its trace.
     pub fn derived(trace: TraceId, parts: &[&[u8]]) -> Self {
-        let digest = hash(|hasher| {
-            hasher.update(&trace.0);
+        let digest = hash(|preimage| {
+            preimage.update(&trace.0);
             for part in parts {
-                feed(hasher, part);
+                feed(preimage, part);
             }
         });
         Self::from_digest(&digest)
@@ -219,10 +219,42 @@ impl ViewId {
     }
 }
 
-fn hash(fill: impl FnOnce(&mut blake3::Hasher)) -> blake3::Hash {
-    let mut hasher = blake3::Hasher::new();
-    fill(&mut hasher);
-    hasher.finalize()
+/// Collects what is hashed. Nearly every id is of less than a kilobyte: one BLAKE3 chunk, hashed
+/// at once from the stack.
+struct Preimage {
+    bytes: [u8; CHUNK_BYTES],
+    filled: usize,
+    spilled: Option<Box<blake3::Hasher>>,
+}
+
+const CHUNK_BYTES: usize = blake3::CHUNK_LEN;
+
+impl Preimage {
+    fn update(&mut self, part: &[u8]) {
+        let end = self.filled + part.len();
+        if let Some(room) = self.bytes.get_mut(self.filled..end) {
+            room.copy_from_slice(part);
+            self.filled = end;
+            return;
+        }
+        let (bytes, filled) = (&self.bytes, std::mem::take(&mut self.filled));
+        let hasher = self.spilled.get_or_insert_with(Box::default);
+        hasher.update(&bytes[..filled]).update(part);
+    }
+
+    fn finalize(mut self) -> blake3::Hash {
+        let rest = &self.bytes[..self.filled];
+        match &mut self.spilled {
+            None => blake3::hash(rest),
+            Some(hasher) => hasher.update(rest).finalize(),
+        }
+    }
+}
+
+fn hash(fill: impl FnOnce(&mut Preimage)) -> blake3::Hash {
+    let mut preimage = Preimage { bytes: [0; CHUNK_BYTES], filled: 0, spilled: None };
+    fill(&mut preimage);
+    preimage.finalize()
 }
 
 fn first_bytes<const N: usize>(digest: &blake3::Hash) -> [u8; N] {
@@ -232,14 +264,14 @@ fn first_bytes<const N: usize>(digest: &blake3::Hash) -> [u8; N] {
     first
 }
 
-fn feed(hasher: &mut blake3::Hasher, part: &[u8]) {
-    hasher.update(&(part.len() as u32).to_be_bytes());
-    hasher.update(part);
+fn feed(preimage: &mut Preimage, part: &[u8]) {
+    preimage.update(&(part.len() as u32).to_be_bytes());
+    preimage.update(part);
 }
 
-fn feed_key(hasher: &mut blake3::Hasher, key: KeyRef<'_>) {
+fn feed_key(preimage: &mut Preimage, key: KeyRef<'_>) {
     for part in key.parts() {
-        feed(hasher, part.as_bytes());
+        feed(preimage, part.as_bytes());
     }
 }
 
