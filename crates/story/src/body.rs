@@ -6,8 +6,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use kausal_object::json::{elements, members, string};
 
 /// What a state of an object says about itself.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -38,93 +37,60 @@ pub(crate) struct Owner {
     pub(crate) controller: bool,
 }
 
-#[derive(Deserialize)]
-struct Body<'a> {
-    #[serde(borrow, default)]
-    metadata: Option<Meta<'a>>,
-    #[serde(borrow, default)]
-    spec: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    status: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Meta<'a> {
-    #[serde(borrow, default)]
-    uid: Cow<'a, str>,
-    #[serde(borrow, default)]
-    resource_version: Cow<'a, str>,
-    #[serde(default)]
-    generation: Option<i64>,
-    #[serde(borrow, default)]
-    deletion_timestamp: Option<&'a RawValue>,
-    #[serde(default)]
-    deletion_grace_period_seconds: Option<i64>,
-    #[serde(borrow, default)]
-    finalizers: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    owner_references: Option<Vec<Reference<'a>>>,
-    #[serde(borrow, default)]
-    annotations: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct Reference<'a> {
-    #[serde(borrow, default)]
-    uid: Cow<'a, str>,
-    #[serde(default)]
-    controller: Option<bool>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Spec<'a> {
-    #[serde(borrow)]
-    replicas: Option<&'a RawValue>,
-    #[serde(borrow)]
-    completions: Option<&'a RawValue>,
-    #[serde(borrow)]
-    parallelism: Option<&'a RawValue>,
-    #[serde(borrow)]
-    template: Option<&'a RawValue>,
-    #[serde(borrow)]
-    finalizers: Option<&'a RawValue>,
-    #[serde(borrow)]
-    termination_grace_period_seconds: Option<&'a RawValue>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Status {
-    desired_number_scheduled: Option<i64>,
-    observed_generation: Option<i64>,
-}
-
 impl Head {
     /// Reads the head of a body; `None` when it is no object of Kubernetes' shape.
     pub(crate) fn read(text: &str, resource: &str) -> Option<Self> {
-        let body: Body<'_> = serde_json::from_str(text).ok()?;
-        let meta = body.metadata?;
-        let spec: Spec<'_> =
-            body.spec.and_then(|spec| serde_json::from_str(spec.get()).ok()).unwrap_or_default();
-        let owners = meta.owner_references.unwrap_or_default().into_iter().map(Owner::from);
-        Some(Self {
-            uid: meta.uid.into(),
-            resource_version: meta.resource_version.into(),
-            generation: meta.generation,
-            deleting: meta.deletion_timestamp.is_some_and(|time| time.get() != "null"),
-            deletion_grace: meta.deletion_grace_period_seconds,
-            finalizers: some_members(meta.finalizers)
-                || resource == "namespaces" && some_members(spec.finalizers),
-            owners: owners.collect(),
-            replicas: number(spec.replicas),
-            wanted: number(spec.completions).or_else(|| number(spec.parallelism)),
-            pod_grace: number(spec.termination_grace_period_seconds),
-            scheduled: if resource == "daemonsets" { scheduled(body.status) } else { None },
-            template: spec.template.map(|raw| place(text, raw)),
-            annotations: meta.annotations.map(|raw| place(text, raw)),
-        })
+        let mut head = Self::default();
+        let mut named = false;
+        for member in members(text) {
+            let member = member.ok()?;
+            match &*member.key() {
+                "metadata" => {
+                    head.read_metadata(text, member.value)?;
+                    named = true;
+                }
+                "spec" => head.read_spec(text, member.value, resource),
+                "status" if resource == "daemonsets" => head.scheduled = scheduled(member.value),
+                _ => {}
+            }
+        }
+        named.then_some(head)
+    }
+
+    fn read_metadata(&mut self, text: &str, metadata: &str) -> Option<()> {
+        for member in members(metadata) {
+            let member = member.ok()?;
+            let value = member.value;
+            match &*member.key() {
+                "uid" => self.uid = string(value)?.into(),
+                "resourceVersion" => self.resource_version = string(value)?.into(),
+                "generation" => self.generation = value.parse().ok(),
+                "deletionTimestamp" => self.deleting = value != "null",
+                "deletionGracePeriodSeconds" => self.deletion_grace = value.parse().ok(),
+                "finalizers" => self.finalizers |= some_members(value),
+                "ownerReferences" => self.owners = owners(value),
+                "annotations" => self.annotations = Some(place(text, value)),
+                _ => {}
+            }
+        }
+        Some(())
+    }
+
+    fn read_spec(&mut self, text: &str, spec: &str, resource: &str) {
+        let (mut completions, mut parallelism) = (None, None);
+        for member in members(spec).map_while(Result::ok) {
+            let value = member.value;
+            match &*member.key() {
+                "replicas" => self.replicas = value.parse().ok(),
+                "completions" => completions = value.parse().ok(),
+                "parallelism" => parallelism = value.parse().ok(),
+                "terminationGracePeriodSeconds" => self.pod_grace = value.parse().ok(),
+                "template" => self.template = Some(place(text, value)),
+                "finalizers" if resource == "namespaces" => self.finalizers |= some_members(value),
+                _ => {}
+            }
+        }
+        self.wanted = completions.or(parallelism);
     }
 
     /// The pod template, as it stands in the text the head was read from.
@@ -138,29 +104,55 @@ impl Head {
     }
 }
 
-impl From<Reference<'_>> for Owner {
-    fn from(reference: Reference<'_>) -> Self {
-        Self { uid: reference.uid.into(), controller: reference.controller.unwrap_or(false) }
-    }
+/// The value at a path of member names, as it stands in the text.
+pub(crate) fn find<'t>(text: &'t str, path: &[&str]) -> Option<&'t str> {
+    path.iter().try_fold(text, |at, name| {
+        members(at).map_while(Result::ok).find(|member| member.is(name)).map(|member| member.value)
+    })
 }
 
-fn number(raw: Option<&RawValue>) -> Option<i64> {
-    raw.and_then(|raw| raw.get().parse().ok())
+/// The elements of an array of strings; others are passed over.
+pub(crate) fn strings(text: &str) -> impl Iterator<Item = String> {
+    let elements = elements(text).map_while(Result::ok);
+    elements.filter_map(|element| string(element).map(Cow::into_owned))
 }
 
-fn some_members(raw: Option<&RawValue>) -> bool {
-    raw.is_some_and(|raw| raw.get().contains('"'))
+/// The first element of an array.
+pub(crate) fn first(text: &str) -> Option<&str> {
+    elements(text).next()?.ok()
 }
 
-fn scheduled(status: Option<&RawValue>) -> Option<(i64, i64)> {
-    let status: Status = serde_json::from_str(status?.get()).ok()?;
-    Some((status.desired_number_scheduled?, status.observed_generation?))
+fn owners(references: &str) -> Vec<Owner> {
+    let owner = |reference: &str| {
+        let mut owner = Owner { uid: Box::default(), controller: false };
+        for member in members(reference).map_while(Result::ok) {
+            match &*member.key() {
+                "uid" => owner.uid = string(member.value).unwrap_or_default().into(),
+                "controller" => owner.controller = member.value == "true",
+                _ => {}
+            }
+        }
+        owner
+    };
+    elements(references).map_while(Result::ok).map(owner).collect()
+}
+
+fn some_members(list: &str) -> bool {
+    list.contains('"')
+}
+
+fn scheduled(status: &str) -> Option<(i64, i64)> {
+    let number = |name: &str| {
+        let mut members = members(status).map_while(Result::ok);
+        members.find(|member| member.is(name)).and_then(|member| member.value.parse().ok())
+    };
+    Some((number("desiredNumberScheduled")?, number("observedGeneration")?))
 }
 
 /// Where a borrowed part lies in its text.
-fn place(text: &str, part: &RawValue) -> Range<usize> {
-    let start = (part.get().as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
-    start..start + part.get().len()
+fn place(text: &str, part: &str) -> Range<usize> {
+    let start = (part.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
+    start..start + part.len()
 }
 
 #[cfg(test)]

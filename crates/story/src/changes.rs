@@ -4,13 +4,11 @@
 //! text is equal are passed over, and only what is left is parsed.
 //! Never here: what a change means.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use kausal_object::diff;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use kausal_object::json::{Member, members};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 /// Nesting beyond which text is compared as a whole.
@@ -46,10 +44,11 @@ impl fmt::Display for Change {
 /// Changes from one body to another. What every write changes (`resourceVersion`, `generation`,
 /// `managedFields`) is left out. Bodies that are no JSON have no changes.
 pub(crate) fn between(old: &str, new: &str) -> Vec<Change> {
-    let (Ok(old), Ok(new)) = (serde_json::from_str(old), serde_json::from_str(new)) else {
+    let (old, new) = (old.trim(), new.trim());
+    let objects = old.starts_with('{') && new.starts_with('{');
+    let Some((old, new)) = prune(old, new, Place::Body, 0).filter(|_| objects) else {
         return Vec::new();
     };
-    let Some((old, new)) = prune(old, new, Place::Body, 0) else { return Vec::new() };
     let known = |change: diff::Change| Change {
         path: change.path,
         old: change.old,
@@ -108,17 +107,19 @@ fn is_identity(name: &str) -> bool {
 }
 
 /// Both sides with equal members taken away; `None` when nothing is left.
-fn prune(old: &RawValue, new: &RawValue, place: Place, depth: u32) -> Option<(Value, Value)> {
-    if old.get() == new.get() {
+fn prune(old: &str, new: &str, place: Place, depth: u32) -> Option<(Value, Value)> {
+    if old == new {
         return None;
     }
-    let objects = old.get().starts_with('{') && new.get().starts_with('{');
+    let (old, new) = (old.trim(), new.trim());
+    let objects = old.starts_with('{') && new.starts_with('{');
     if !objects || depth > DEPTH_MAX {
         return Some((tree(old), tree(new)));
     }
-    let (Some(old), Some(new)) = (members(old), members(new)) else { return None };
+    let (Some(old), Some(new)) = (all_members(old), all_members(new)) else { return None };
     let mut left = (Map::new(), Map::new());
-    for (name, old) in &old {
+    for member in &old {
+        let (name, old) = (&*member.key(), member.value);
         if place == Place::Metadata && is_bookkeeping(name) {
             continue;
         }
@@ -132,7 +133,8 @@ fn prune(old: &RawValue, new: &RawValue, place: Place, depth: u32) -> Option<(Va
             }
         }
     }
-    for (name, new) in &new {
+    for member in &new {
+        let (name, new) = (&*member.key(), member.value);
         let skipped = place == Place::Metadata && is_bookkeeping(name);
         if !skipped && find(&old, name).is_none() {
             added(&mut left.1, &mut left.0, name, tree(new));
@@ -161,45 +163,15 @@ fn put(map: &mut Map<String, Value>, name: &str, value: Value) {
     map.insert(name.to_owned(), value);
 }
 
-fn tree(raw: &RawValue) -> Value {
-    serde_json::from_str(raw.get()).unwrap_or_else(|_| Value::String(raw.get().to_owned()))
+fn tree(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
 }
 
-type Member<'a> = (Cow<'a, str>, &'a RawValue);
-
-fn find<'a>(members: &[Member<'a>], name: &str) -> Option<&'a RawValue> {
-    members.iter().find(|(own, _)| own == name).map(|(_, value)| *value)
+fn find<'a>(members: &[Member<'a>], name: &str) -> Option<&'a str> {
+    members.iter().find(|member| member.is(name)).map(|member| member.value)
 }
 
-fn members(raw: &RawValue) -> Option<Vec<Member<'_>>> {
-    serde_json::from_str::<Members<'_>>(raw.get()).ok().map(|members| members.0)
-}
-
-struct Members<'a>(Vec<Member<'a>>);
-
-#[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(MembersVisitor)
-    }
-}
-
-struct MembersVisitor;
-
-impl<'de> Visitor<'de> for MembersVisitor {
-    type Value = Members<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::new();
-        while let Some((name, value)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
-            members.push((name.0, value));
-        }
-        Ok(Members(members))
-    }
+/// The members of an object, if it is one and whole.
+fn all_members(text: &str) -> Option<Vec<Member<'_>>> {
+    members(text).collect::<Result<_, _>>().ok()
 }

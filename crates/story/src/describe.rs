@@ -4,9 +4,11 @@
 //! and bodies do not hold.
 
 use kausal_object::ObjectKey;
+use kausal_object::json::string;
 use serde_json::Value;
 
 use crate::act::{is_creation, short_name};
+use crate::body;
 use crate::changes::Change;
 use crate::fact::AuditFact;
 use crate::story::{Act, Base, EffectKind, Outcome, Place, RefusalCause};
@@ -99,24 +101,30 @@ fn deletion(record: &Record<'_>, fact: &AuditFact<'_>, index: usize) -> String {
 }
 
 fn finalizers(text: &str) -> Vec<String> {
-    let body: Value = serde_json::from_str(text).unwrap_or_default();
-    let names = body.pointer("/metadata/finalizers").and_then(Value::as_array);
-    names.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    body::find(text, &["metadata", "finalizers"]).into_iter().flat_map(body::strings).collect()
 }
+
+/// Where the containers of a workload are, and of a pod.
+const CONTAINERS: [&[&str]; 3] = [
+    &["spec", "template", "spec", "containers"],
+    &["spec", "jobTemplate", "spec", "template", "spec", "containers"],
+    &["spec", "containers"],
+];
 
 /// `3 replicas, web:1.0`
 fn created(text: &str) -> String {
-    let body: Value = serde_json::from_str(text).unwrap_or_default();
     let mut parts = Vec::new();
-    if let Some(replicas) = body.pointer("/spec/replicas").and_then(Value::as_i64) {
+    let replicas = body::find(text, &["spec", "replicas"]);
+    if let Some(replicas) = replicas.and_then(|text| text.parse::<i64>().ok()) {
         parts.push(format!("{replicas} replica{}", if replicas == 1 { "" } else { "s" }));
     }
-    let containers = ["/spec/template/spec", "/spec/jobTemplate/spec/template/spec", "/spec"]
-        .iter()
-        .find_map(|at| body.pointer(&format!("{at}/containers")).and_then(Value::as_array));
-    if let Some(first) = containers.and_then(|all| all.first()) {
-        let image = first.get("image").and_then(Value::as_str).unwrap_or_default();
-        parts.push(cut(image.rsplit('/').next().unwrap_or(image)));
+    let containers = CONTAINERS.iter().find_map(|path| body::find(text, path));
+    let image = containers
+        .and_then(body::first)
+        .and_then(|container| body::find(container, &["image"]))
+        .and_then(string);
+    if let Some(image) = image {
+        parts.push(cut(image.rsplit('/').next().unwrap_or(&image)));
     }
     let held = finalizers(text);
     if !held.is_empty() {
@@ -265,7 +273,9 @@ fn cut(text: &str) -> String {
 
 /// Cuts a text to one line of so many characters.
 pub(crate) fn clip(text: &str, chars_max: usize) -> String {
-    let line = text.replace(|c: char| c.is_control(), " ");
+    // Also what turns the direction of a line around.
+    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let line = text.replace(|c: char| c.is_control() || turns(c), " ");
     match line.char_indices().nth(chars_max) {
         Some((at, _)) => format!("{}…", line.get(..at).unwrap_or_default()),
         None => line,

@@ -81,6 +81,7 @@ fn head(out: &mut String, story: &Story, style: &TextStyle, clock: &Clock, colum
     out.push_str(&spread(&left, left.chars().count(), &legend, width));
 }
 
+const UID_CHARS_MAX: usize = 36;
 const INFALLIBLE: &str = "writing to a String cannot fail";
 
 /// `12 acts on it, 3 around it (↳); 321 writes folded (--all)`
@@ -131,7 +132,7 @@ fn spread(left: &str, left_chars: usize, right: &str, width: usize) -> String {
 fn life_head(out: &mut String, life: &Life, style: &TextStyle) {
     let uid =
         life.uid.as_deref().map_or("uid not recorded", |uid| uid.split('-').next().unwrap_or(uid));
-    let title = format!("LIFE {}  {uid}", life.number);
+    let title = format!("LIFE {}  {}", life.number, clip(uid, UID_CHARS_MAX));
     writeln!(out, "\n{}", paint(&title, Tone::Strong, style)).expect(INFALLIBLE);
 }
 

@@ -32,24 +32,27 @@ pub fn render(gathered: &Gathered, mode: Mode, id: TraceId, policy: &TellPolicy)
     let mut warnings = world.warnings.clone();
     warnings.extend(tree.warnings.iter().cloned());
     limit(&mut told, policy, tree.order.len(), mode.display, &mut warnings);
-    let view = View { world: &world, mode, id, tree: &tree, told: &told };
-    view.spans(warnings)
+    let view = View { world: &world, mode, id, tree: &tree };
+    view.spans(told, warnings)
 }
 
+/// What is told of each object.
+type AllTold = HashMap<usize, Vec<Told>>;
+
 /// What is told of each object, in the order of time.
-fn tell_all(world: &World<'_>, causes: &Causes) -> HashMap<usize, Vec<Told>> {
+fn tell_all(world: &World<'_>, causes: &Causes) -> AllTold {
     let shown: Vec<FactId> = world.fact_ids().filter(|id| is_shown(world, *id)).collect();
     let actors: Vec<_> = shown.iter().filter_map(|id| world.fact(*id)).map(act::actor).collect();
     let names = Names::of(&actors);
     let mut effects = tell::effects(world, causes);
-    let mut told: HashMap<usize, Vec<Told>> = HashMap::new();
+    let mut told = AllTold::new();
     for id in shown {
         let Some((mut act, fact)) = act::tell(world, causes, id).zip(world.fact(id)) else {
             continue;
         };
         act.effects = effects.remove(&id).unwrap_or_default();
         let on = if is_namespace(world, id) { 0 } else { id.object };
-        told.entry(on).or_default().push(Told::act(act, fact, &names, &world.root().key));
+        told.entry(on).or_default().push(Told::act(&act, fact, &names, &world.root().key));
     }
     for (object, record) in world.objects.iter().enumerate() {
         let events = record.events.iter().filter(|event| world.shows(event.time));
@@ -75,7 +78,7 @@ fn is_shown(world: &World<'_>, id: FactId) -> bool {
 
 /// Leaves out what is over the budget: routine first, then what controllers did, newest first.
 fn limit(
-    told: &mut HashMap<usize, Vec<Told>>,
+    told: &mut AllTold,
     policy: &TellPolicy,
     objects: usize,
     display: Display,
@@ -115,12 +118,11 @@ struct View<'v, 'a> {
     mode: Mode,
     id: TraceId,
     tree: &'v Tree,
-    told: &'v HashMap<usize, Vec<Told>>,
 }
 
 impl View<'_, '_> {
-    fn spans(&self, warnings: Vec<String>) -> Vec<ViewSpan> {
-        let times = self.times();
+    fn spans(&self, mut told: AllTold, warnings: Vec<String>) -> Vec<ViewSpan> {
+        let times = self.times(&told);
         let mut spans = Vec::new();
         let mut warnings = Some(warnings);
         for &object in &self.tree.order {
@@ -128,22 +130,23 @@ impl View<'_, '_> {
             else {
                 continue;
             };
+            let told = told.remove(&object).unwrap_or_default();
             let mut span = self.object_span(object, record, *time);
+            span.error = told.iter().find_map(Told::error_of_object);
             let own = own_warnings(record);
             let all: Vec<_> = warnings.take().into_iter().flatten().chain(own).collect();
             if !all.is_empty() {
                 span.attributes.push((a::JAEGER_WARNINGS.to_owned(), AttrValue::Strs(all)));
             }
             let parent = span.span;
-            let told = self.told.get(&object).map(Vec::as_slice).unwrap_or_default();
             match self.mode.display {
                 Display::Tracing => {
-                    span.events = told.iter().map(Told::to_event).collect();
+                    span.events = told.into_iter().map(Told::into_event).collect();
                     spans.push(span);
                 }
                 Display::Tree => {
                     spans.push(span);
-                    spans.extend(told.iter().map(|told| self.act_span(record, told, parent)));
+                    spans.extend(told.into_iter().map(|told| self.act_span(record, told, parent)));
                 }
             }
         }
@@ -151,10 +154,10 @@ impl View<'_, '_> {
     }
 
     /// From the first to the last thing that happened to an object and to what hangs under it.
-    fn times(&self) -> HashMap<usize, (UnixNanos, UnixNanos)> {
+    fn times(&self, told: &AllTold) -> HashMap<usize, (UnixNanos, UnixNanos)> {
         let mut times: HashMap<usize, (UnixNanos, UnixNanos)> = HashMap::new();
         for &object in self.tree.order.iter().rev() {
-            let told = self.told.get(&object).map(Vec::as_slice).unwrap_or_default();
+            let told = told.get(&object).map(Vec::as_slice).unwrap_or_default();
             let own = told.iter().map(|told| (told.time, told.end)).reduce(union);
             let under = times.get(&object).copied();
             let Some(time) = own.into_iter().chain(under).reduce(union) else { continue };
@@ -193,7 +196,6 @@ impl View<'_, '_> {
         } else if !uids.is_empty() {
             attributes.push((a::UID.to_owned(), AttrValue::Strs(uids)));
         }
-        let told = self.told.get(&object).map(Vec::as_slice).unwrap_or_default();
         ViewSpan {
             trace: self.id,
             span: self.object_id(record),
@@ -209,26 +211,26 @@ impl View<'_, '_> {
             end,
             attributes,
             events: Vec::new(),
-            error: told.iter().find_map(Told::error_of_object),
+            error: None,
             kind: SpanKind::Internal,
         }
     }
 
-    fn act_span(&self, record: &Record<'_>, told: &Told, parent: SpanId) -> ViewSpan {
+    fn act_span(&self, record: &Record<'_>, told: Told, parent: SpanId) -> ViewSpan {
         let mut attributes = key_attributes(record);
-        attributes.extend(told.attributes.iter().cloned());
+        attributes.extend(told.attributes);
         ViewSpan {
             trace: self.id,
             span: SpanId::derived(self.id, &[b"act", &parent.0, &told.identity]),
             parent: Some(parent),
-            name: told.name.clone(),
+            name: told.name,
             service: told.source.to_owned(),
             cluster: record.key.cluster.clone(),
             start: told.time,
             end: told.end,
             attributes,
             events: Vec::new(),
-            error: told.error.clone(),
+            error: told.error,
             kind: SpanKind::Internal,
         }
     }

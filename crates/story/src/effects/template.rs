@@ -6,7 +6,7 @@ use std::rc::Rc;
 use kausal_trace::UnixNanos;
 use serde_json::Value;
 
-use super::{known_at, set_by};
+use super::search::{known_at, set_by};
 use crate::state::{Life, State};
 
 /// Compares pod templates; each text is normalised once.

@@ -24,6 +24,8 @@ const SUMMARY: usize = 4;
 const GAPS: [usize; CELLS] = [2, 1, 1, 2, 2, 2, 0];
 /// The summary keeps at least this much of a narrow terminal.
 const SUMMARY_CHARS_MIN: usize = 24;
+/// Also takes control characters out of every cell: names and values are what clients chose.
+const CELL_CHARS_MAX: usize = 200;
 const ACTOR_CHARS_MAX: usize = 40;
 const ACTOR_CHARS_MIN: usize = 12;
 
@@ -50,7 +52,7 @@ impl Row {
             effects::objects(act, root),
             effects::pods(act),
         ];
-        Self { cells, tone: tone(act) }
+        Self { cells: cells.map(|cell| clip(&cell, CELL_CHARS_MAX)), tone: tone(act) }
     }
 }
 

@@ -29,18 +29,18 @@ pub(super) struct Told {
 }
 
 impl Told {
-    pub(super) fn act(act: Act, fact: &AuditFact<'_>, names: &Names, root: &ObjectKey) -> Self {
-        let refused = super::is_refused_act(&act);
+    pub(super) fn act(act: &Act, fact: &AuditFact<'_>, names: &Names, root: &ObjectKey) -> Self {
+        let refused = super::is_refused_act(act);
         Self {
             time: act.time,
             end: act.answered.max(act.time),
             source: "audit",
-            name: name(&act, names),
-            error: error(&act),
+            name: name(act, names),
+            error: error(act),
             identity: identity(fact.span),
             refused,
             rank: rank(act.folded),
-            attributes: attributes(&act, fact, root),
+            attributes: attributes(act, fact, root),
         }
     }
 
@@ -74,12 +74,12 @@ impl Told {
         }
     }
 
-    pub(super) fn to_event(&self) -> ViewEvent {
-        let mut attributes = self.attributes.clone();
-        if let Some(error) = &self.error {
-            attributes.push(("error".to_owned(), error.as_str().into()));
+    pub(super) fn into_event(self) -> ViewEvent {
+        let mut attributes = self.attributes;
+        if let Some(error) = self.error {
+            attributes.push(("error".to_owned(), error.into()));
         }
-        ViewEvent { time: self.time, name: self.name.clone(), attributes }
+        ViewEvent { time: self.time, name: self.name, attributes }
     }
 
     /// What makes the object's own span an error: somebody who is no controller was refused.
