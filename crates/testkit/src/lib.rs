@@ -5,4 +5,8 @@
 #[cfg(feature = "bed")]
 pub mod bed;
 pub mod capture;
+pub mod certificate;
+pub mod client;
+pub mod kausal;
 pub mod process;
+pub mod raw;

@@ -14,6 +14,8 @@ use std::time::Duration;
 
 use kausal_runtime::clock::Stopwatch;
 
+/// How long a server may take to start; a machine whose cores are all taken is slow, not broken.
+pub const START_LIMIT: Duration = Duration::from_mins(3);
 /// How often a state is looked at while waiting for it.
 const POLL: Duration = Duration::from_millis(20);
 /// How many lines of a process's log a failed test shows.
@@ -68,6 +70,20 @@ impl Process {
     /// The process id.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// The most memory it has held at once, in bytes; `None` where the system does not say, and
+    /// when it is gone.
+    pub fn peak_memory(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+        Some(kibibytes * 1_024)
+    }
+
+    /// Its exit status, once it has ended.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
     }
 
     /// kill −9, and waits until it is gone.

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::client::Client;
-use super::{Bed, START_LIMIT, files};
-use crate::process::{NotReached, Process, free_address, wait_for};
+use super::{Bed, files};
+use crate::client::Client;
+use crate::process::{NotReached, Process, START_LIMIT, free_address, wait_for};
 
 /// The token of the only user without rights: `alice@example.com`, of the group `developers`.
 pub const ALICE: &str = "alice-token";

@@ -7,9 +7,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::client::{Answer, Client};
-use super::{Bed, START_LIMIT, files};
-use crate::process::{Process, free_address};
+use super::{Bed, files};
+use crate::client::{Answer, Client};
+use crate::process::{Process, START_LIMIT, free_address};
 
 /// A running Jaeger.
 #[derive(Debug)]

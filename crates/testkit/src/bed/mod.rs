@@ -4,28 +4,21 @@
 //! What is not built makes the test fail and says how to build it; nothing is skipped.
 //! Never here: building them (`tests/bed/build` does), and what a test expects of them.
 
-mod certificate;
-mod client;
 mod control_plane;
 mod files;
 mod jaeger;
-mod kausal;
 mod relay;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
-pub use certificate::Certificate;
-pub use client::{Answer, Client, PatchKind};
+pub use crate::certificate::Certificate;
+pub use crate::client::{Answer, Client, PatchKind};
+pub use crate::kausal::{AllInOne, Doors, Kausal};
 pub use control_plane::{ALICE, ControlPlane, Webhook};
 pub use jaeger::{Jaeger, JaegerSpan, JaegerTrace};
-pub use kausal::{AllInOne, Doors, Kausal};
 pub use relay::{Deliveries, LostAnswer, Relay};
-
-/// How long a server may take to start; a machine whose cores are all taken is slow, not broken.
-const START_LIMIT: Duration = Duration::from_mins(3);
 
 /// Where the built servers are.
 #[derive(Clone, Debug)]

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::certificate::{Certificate, TlsStream};
-use super::client::Client;
+use crate::certificate::{Certificate, TlsStream};
+use crate::client::Client;
 
 /// How long to wait for a batch whose answer can be lost.
 const BATCH_LIMIT: Duration = Duration::from_mins(1);
@@ -136,8 +136,8 @@ impl Shared {
             if answer.status == 200 {
                 self.count(&audit_ids, |deliveries| deliveries.taken += 1);
                 if self.lose_next.swap(false, Ordering::SeqCst) {
-                    let _connection = stream.into_inner();
-                    drop(self.lost.send(LostAnswer { audit_ids, _connection }));
+                    let lost = LostAnswer { audit_ids, _connection: stream.into_inner() };
+                    drop(self.lost.send(lost));
                     return None;
                 }
             }

@@ -4,9 +4,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use super::START_LIMIT;
-use super::client::Client;
-use crate::process::{Process, free_address};
+use crate::client::Client;
+use crate::process::{Process, START_LIMIT, free_address};
 
 /// The binary, run in a folder of the test's, without settings from the caller's environment.
 #[derive(Clone, Debug)]
@@ -21,7 +20,8 @@ impl Kausal {
         Self { binary: binary.into(), dir: dir.to_owned() }
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// The command line, for tests that need more of it than its output.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.binary);
         command.args(arguments).current_dir(&self.dir).env("NO_COLOR", "1");
         for (name, _) in std::env::vars_os() {
@@ -129,6 +129,15 @@ impl AllInOne {
         self.process.kill();
     }
 
+    /// SIGTERM, and waits until it has left.
+    ///
+    /// # Panics
+    /// If it does not leave, or not in good order.
+    pub fn terminate(&mut self) {
+        let status = self.process.terminate(START_LIMIT);
+        assert!(status.success(), "it left with {status}");
+    }
+
     /// Starts it again with the same store and ports, and waits until it is ready.
     ///
     /// # Panics
@@ -160,6 +169,14 @@ impl AllInOne {
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.process.id()
+    }
+
+    /// The most memory it has held at once, in bytes.
+    ///
+    /// # Panics
+    /// If the system does not say.
+    pub fn peak_memory(&self) -> u64 {
+        self.process.peak_memory().expect("the system says how much memory a process holds")
     }
 }
 

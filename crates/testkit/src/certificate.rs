@@ -17,12 +17,13 @@ pub struct Certificate {
     pub file: PathBuf,
     /// Its key, PEM.
     pub key_file: PathBuf,
-    pub(super) pem: String,
+    /// The certificate itself, PEM.
+    pub pem: String,
     server: Arc<ServerConfig>,
 }
 
 /// The server's end of a connection.
-pub(super) type TlsStream = StreamOwned<ServerConnection, TcpStream>;
+pub type TlsStream = StreamOwned<ServerConnection, TcpStream>;
 
 impl Certificate {
     /// Makes one and writes it to `dir`.
@@ -40,7 +41,7 @@ impl Certificate {
     }
 
     /// Takes a connection; the handshake comes with the first read.
-    pub(super) fn accept(&self, connection: TcpStream) -> Option<TlsStream> {
+    pub fn accept(&self, connection: TcpStream) -> Option<TlsStream> {
         let tls = ServerConnection::new(Arc::clone(&self.server)).ok()?;
         Some(StreamOwned::new(tls, connection))
     }
