@@ -7,8 +7,8 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use memchr::memchr;
 use memchr::memmem::Finder;
+use memchr::{memchr, memchr2_iter};
 
 use crate::redact::Value;
 use crate::redact::rules::{DUMPS, VALUE_LABEL_END, VALUE_LABELS};
@@ -60,24 +60,14 @@ pub(crate) fn may_quote(raw: &str) -> bool {
 
 /// Where the next refused value begins, and its length.
 fn next_value(text: &str) -> Option<(usize, usize)> {
-    let dump = DUMPS.iter().filter_map(|mark| text.find(mark)).min();
-    let mut from = 0;
-    let value = loop {
-        let Some(at) = text.get(from..)?.find(VALUE_LABEL_END) else { break None };
-        let end = from + at + VALUE_LABEL_END.len();
-        let rest = text.get(end..)?;
-        from = end + rest.len() - rest.trim_start().len();
-        let labelled =
-            VALUE_LABELS.iter().any(|label| text.get(..end).is_some_and(|t| t.ends_with(label)));
-        if let Some(length) = value_length(text.get(from..)?).filter(|_| labelled) {
-            break Some((from, length));
+    memchr2_iter(b':', b'{', text.as_bytes()).find_map(|at| {
+        let (before, rest) = text.split_at_checked(at + 1)?;
+        if VALUE_LABELS.iter().any(|label| before.ends_with(label)) {
+            let start = text.len() - rest.trim_start().len();
+            return Some((start, value_length(text.get(start..)?)?));
         }
-    };
-    match (value, dump) {
-        (Some((at, _)), Some(dump)) if dump < at => Some(to_the_end(text, dump)),
-        (None, Some(dump)) => Some(to_the_end(text, dump)),
-        _ => value,
-    }
+        DUMPS.iter().any(|dump| before.ends_with(dump)).then(|| to_the_end(text, at))
+    })
 }
 
 fn to_the_end(text: &str, dump: usize) -> (usize, usize) {

@@ -293,7 +293,7 @@ impl<S: Strategy<Value = std::collections::BTreeMap<&'static str, Value>> + 'sta
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
     fn applying_the_changes_gives_the_new_state(old in object(), new in object()) {

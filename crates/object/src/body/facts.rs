@@ -8,7 +8,7 @@ use crate::links::{Link, Role, Target};
 use crate::{KeyRef, json, kinds};
 
 /// Most links that are taken from one body; a body is no way to write without end.
-const LINKS_MAX: usize = 1_000;
+const LINKS_MAX: usize = 500;
 
 /// Facts in the making: links wait for the namespace, which may come last.
 #[derive(Default)]

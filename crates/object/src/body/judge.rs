@@ -161,10 +161,10 @@ impl<'a> Walk<'a, '_> {
         let named = *siblings.has_secret_name.get_or_insert_with(|| {
             self.strings_of(siblings.start, "name").any(|name| is_secret_name(&name))
         });
-        named || self.value_holds_password(at)
+        named || (self.byte(at) == b'"' && self.holds_password(at))
     }
 
-    fn value_holds_password(&self, at: usize) -> bool {
+    fn holds_password(&self, at: usize) -> bool {
         let rest = self.slice(at, self.text.len());
         let Ok(end) = json::skip_value(rest, 0) else { return false };
         let text = rest.get(..end).and_then(json::string);
@@ -177,7 +177,7 @@ impl<'a> Walk<'a, '_> {
             return false;
         }
         let Some(last) = place.last_segment() else { return false };
-        let is_element = matches!(place.step, Step::Element { .. });
+        let is_element = matches!(place.step, Step::Element(_));
         let possible = |rule: &&&crate::redact::Rule| is_element || rule.may_end_with(&last);
         let mut candidates = self.rules.iter().filter(possible).peekable();
         if candidates.peek().is_none() {

@@ -8,8 +8,8 @@ use super::place::{Place, Step};
 use super::shape::NOWHERE;
 use super::walk::{At, Mode, Walk, malformed};
 use crate::json;
+use crate::redact::is_position;
 use crate::redact::rules::{MESSAGE_MEMBERS, SECRET_PATHS};
-use crate::redact::{Segment, is_position};
 
 /// Members of an operation that hold no value.
 const HARMLESS: &[&str] = &["op", "path", "from"];
@@ -128,11 +128,8 @@ impl Walk<'_, '_> {
 
     /// Whether one of the user's rules names the place or one above it.
     fn user_names(&self, place: &Place<'_>) -> bool {
-        let segments: Vec<Segment<'_>> = place.segments(self.text);
-        (1..=segments.len()).any(|end| {
-            let above = segments.get(..end).unwrap_or_default();
-            self.rules.iter().any(|rule| rule.matches(above))
-        })
+        let segments = place.segments(self.text);
+        self.rules.iter().any(|rule| rule.matches_on_the_way(&segments))
     }
 }
 

@@ -2,6 +2,7 @@
 //! fingerprint or a user's rule needs it.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
 use crate::redact::Segment;
 use crate::{lists, path};
@@ -19,10 +20,30 @@ pub(super) enum Step<'p> {
     Item(usize),
     /// A member.
     Key(&'p str),
-    /// An element of a list, its position and first byte.
-    Element { position: usize, at: usize },
+    /// An element of a list.
+    Element(Element),
     /// What the pointer of a JSON patch names.
     Pointer(&'p [Cow<'p, str>]),
+}
+
+/// An element of a list.
+pub(super) struct Element {
+    pub(super) position: usize,
+    /// Its first byte.
+    pub(super) at: usize,
+    /// Its name by merge key, once it was asked for: many secrets may be in one element.
+    label: OnceCell<Option<Box<str>>>,
+}
+
+impl Element {
+    pub(super) fn new(position: usize, at: usize) -> Self {
+        Self { position, at, label: OnceCell::new() }
+    }
+
+    fn label(&self, field: &str, text: &str) -> Option<&str> {
+        let look = || lists::label_in_text(field, text.get(self.at..)?).map(String::into_boxed_str);
+        self.label.get_or_init(look).as_deref()
+    }
 }
 
 impl<'p> Place<'p> {
@@ -45,8 +66,8 @@ impl<'p> Place<'p> {
     pub(super) fn last_segment(&self) -> Option<Segment<'_>> {
         match &self.step {
             Step::Key(key) => Some(Segment::Key(Cow::Borrowed(key))),
-            Step::Element { position, .. } => {
-                Some(Segment::Element { label: None, position: *position })
+            Step::Element(element) => {
+                Some(Segment::Element { label: None, position: element.position })
             }
             Step::Pointer(steps) => steps.last().map(|step| Segment::Pointer(step)),
             Step::Root | Step::Item(_) => None,
@@ -61,10 +82,10 @@ impl<'p> Place<'p> {
             match step {
                 Step::Root | Step::Item(_) => break,
                 Step::Key(key) => segments.push(Segment::Key(Cow::Borrowed(key))),
-                Step::Element { position, at } => {
+                Step::Element(element) => {
                     let field = up.and_then(Place::field).unwrap_or_default();
-                    let label = lists::label_in_text(field, text.get(*at..).unwrap_or_default());
-                    segments.push(Segment::Element { label, position: *position });
+                    let label = element.label(field, text);
+                    segments.push(Segment::Element { label, position: element.position });
                 }
                 Step::Pointer(steps) => {
                     segments.extend(steps.iter().rev().map(|step| Segment::Pointer(step)));

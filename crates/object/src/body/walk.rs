@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use super::facts::Collector;
 use super::judge::{Siblings, Verdict, marks_in, needs_verdict};
 use super::marks::Marks;
-use super::place::{Place, Step};
+use super::place::{Element, Place, Step};
 use super::shape::{Meaning, NOWHERE, SHAPES, Shapes};
 use super::{BodyContext, BodyError, BodyFacts};
 use crate::json::{self, Cursor, DEPTH_MAX};
@@ -222,7 +222,7 @@ impl<'a, 'c> Walk<'a, 'c> {
         let plain = mode == Mode::Plain && node == NOWHERE && self.rules.is_empty();
         let mut position = 0;
         loop {
-            let element = place.below(Step::Element { position, at });
+            let element = place.below(Step::Element(Element::new(position, at)));
             at = if plain {
                 self.value(at, &element, NOWHERE, Mode::Plain)?
             } else {
@@ -239,7 +239,7 @@ impl<'a, 'c> Walk<'a, 'c> {
     }
 
     fn element(&mut self, at: usize, element: &Place<'_>, node: u16, mode: Mode) -> At {
-        let is_first = matches!(element.step, Step::Element { position: 0, .. });
+        let is_first = matches!(&element.step, Step::Element(element) if element.position == 0);
         let mode = match mode {
             Mode::Arguments if is_first && self.byte(at) == b'"' => {
                 return self.program(at, element);

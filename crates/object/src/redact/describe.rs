@@ -64,6 +64,7 @@ mod tests {
     #[test]
     fn labels_end_as_the_search_expects() {
         let end = super::super::rules::VALUE_LABEL_END;
-        assert!(VALUE_LABELS.iter().all(|label| label.ends_with(end)));
+        assert!(end.ends_with(':') && VALUE_LABELS.iter().all(|label| label.ends_with(end)));
+        assert!(DUMPS.iter().all(|dump| dump.ends_with('{')));
     }
 }

@@ -47,7 +47,7 @@ pub(crate) enum Segment<'a> {
     /// Member of an object.
     Key(Cow<'a, str>),
     /// Element of a list, by merge key and position.
-    Element { label: Option<String>, position: usize },
+    Element { label: Option<&'a str>, position: usize },
     /// Step of a JSON pointer: a member, or an element by position or `-`.
     Pointer(&'a str),
 }
@@ -112,28 +112,50 @@ impl Rule {
         self.path.last().is_some_and(|last| last.matches(segment))
     }
 
+    /// Whether the rule names the place at the end of the path.
     pub(crate) fn matches(&self, path: &[Segment<'_>]) -> bool {
-        // Bit n: the first n patterns are matched so far.
-        let mut reached = self.pass_over_any_depth(1);
-        let complete = 1 << self.path.len();
+        let mut reached = self.start();
         for segment in path {
-            // Elements may be left out of a rule. What was complete already lies above this
-            // segment; it was dealt with there.
-            let mut next = if segment.may_be_element() { reached & !complete } else { 0 };
-            for (index, pattern) in self.path.iter().enumerate() {
-                if reached >> index & 1 == 0 {
-                    continue;
-                }
-                if *pattern == Pattern::AnyDepth {
-                    next |= 1 << index;
-                }
-                if pattern.matches(segment) {
-                    next |= 1 << (index + 1);
-                }
-            }
-            reached = self.pass_over_any_depth(next);
+            reached = self.step(reached, segment);
         }
-        reached & complete != 0
+        self.is_complete(reached)
+    }
+
+    /// Whether the rule names the place at the end of the path, or one above it.
+    pub(crate) fn matches_on_the_way(&self, path: &[Segment<'_>]) -> bool {
+        let mut reached = self.start();
+        path.iter().any(|segment| {
+            reached = self.step(reached, segment);
+            self.is_complete(reached)
+        })
+    }
+
+    /// What is matched before the first segment. Bit n: the first n patterns are.
+    fn start(&self) -> u64 {
+        self.pass_over_any_depth(1)
+    }
+
+    fn is_complete(&self, reached: u64) -> bool {
+        reached >> self.path.len() & 1 == 1
+    }
+
+    fn step(&self, reached: u64, segment: &Segment<'_>) -> u64 {
+        // Elements may be left out of a rule. What was complete already lies above this segment;
+        // it was dealt with there.
+        let incomplete = reached & !(1 << self.path.len());
+        let mut next = if segment.may_be_element() { incomplete } else { 0 };
+        for (index, pattern) in self.path.iter().enumerate() {
+            if reached >> index & 1 == 0 {
+                continue;
+            }
+            if *pattern == Pattern::AnyDepth {
+                next |= 1 << index;
+            }
+            if pattern.matches(segment) {
+                next |= 1 << (index + 1);
+            }
+        }
+        self.pass_over_any_depth(next)
     }
 
     fn pass_over_any_depth(&self, mut reached: u64) -> u64 {

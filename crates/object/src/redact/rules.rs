@@ -108,14 +108,15 @@ pub const SECRET_WORDS: &[&str] = &[
 pub const SECRET_ENDINGS: &[&str] = &["PASS", "PWD", "DSN", "AUTH"];
 
 /// What the apiserver writes before a value in an error message.
-/// All end with [`VALUE_LABEL_END`].
+/// Each ends with [`VALUE_LABEL_END`].
 pub const VALUE_LABELS: &[&str] = &["Invalid value:", "Unsupported value:", "Duplicate value:"];
 
 /// What [`VALUE_LABELS`] have in common.
 pub const VALUE_LABEL_END: &str = "value:";
 
 /// Where the apiserver prints whole structures of its own, with all their values and without an
-/// end that could be found: from the word that ends so, the rest of the message goes.
+/// end that could be found: from the word that ends so, the rest of the message goes. Each ends
+/// with a brace.
 pub const DUMPS: &[&str] = &["Spec{", "Container{", "EnvVar{"];
 
 /// Members whose text is searched for [`VALUE_LABELS`].
