@@ -1,6 +1,6 @@
 //! How a command ends: its exit code, its output, its error.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 /// How a command ended.
@@ -77,13 +77,9 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether standard output wants colour: a terminal, and neither `NO_COLOR` nor `TERM=dumb`
-/// (<https://no-color.org>).
+/// Whether standard output wants colour.
 pub(crate) fn colour() -> bool {
-    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    std::io::stdout().is_terminal()
-        && !set("NO_COLOR")
-        && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+    kausal_runtime::telemetry::colour(&std::io::stdout())
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
