@@ -76,13 +76,12 @@ fn told(report: &IngestReport, quiet: bool) -> Outcome {
 
 fn summary(report: &IngestReport) -> String {
     let counts = &report.counts;
+    let (kept, counted) = (counts.kept_total(), counts.filtered_total());
+    let set_aside = counts.rejected_total();
     let mut text = format!(
-        "{} events in {:.1} s: {} kept, {} counted only, {} set aside",
-        counts.events + counts.rejected_total(),
+        "{} events in {:.1} s: {kept} kept, {counted} counted only, {set_aside} set aside",
+        kept + counted + set_aside,
         report.seconds,
-        counts.kept_total(),
-        counts.filtered_total(),
-        counts.rejected_total(),
     );
     for (reason, count) in &counts.rejected {
         text.push_str(&format!("\n  set aside, {reason}: {count}"));
