@@ -7,6 +7,7 @@ pub mod bed;
 pub mod capture;
 pub mod certificate;
 pub mod client;
+pub mod event;
 pub mod kausal;
 pub mod process;
 pub mod raw;
