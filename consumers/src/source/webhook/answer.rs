@@ -27,11 +27,14 @@ pub(super) enum Refusal {
     Method,
     #[error("Content-Encoding must be gzip or absent")]
     Encoding,
-    #[error("the body is larger than {bytes_max} bytes")]
-    TooLarge { bytes_max: usize },
-    #[error("the body is no gzip, or ends too soon")]
+    #[error(
+        "the body is larger than {bytes_max} bytes; send smaller batches \
+         (--audit-webhook-batch-max-size), or allow more by webhook.{setting}"
+    )]
+    TooLarge { bytes_max: usize, setting: &'static str },
+    #[error("the body is no gzip, or ends too soon; send it whole, or without Content-Encoding")]
     Gzip,
-    #[error("the body ended before it was complete")]
+    #[error("the body ended before it was complete; send it again")]
     Interrupted,
     #[error("{0}; an audit.k8s.io EventList is needed")]
     NotEventList(#[from] NoEventList),

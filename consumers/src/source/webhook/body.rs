@@ -15,6 +15,9 @@ use crate::budget::Taken;
 
 /// Decompressed in steps of this size; the budget is asked before each.
 const STEP_BYTES: usize = 64 * 1024;
+/// The settings that allow larger bodies: as they are sent, and decompressed.
+const BODY_SETTING: &str = "body_bytes_max";
+const DECODED_SETTING: &str = "decoded_bytes_max";
 
 /// How a body is encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +50,7 @@ pub(super) async fn receive(
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let announced: usize = announced.and_then(|value| value.parse().ok()).unwrap_or(0);
     if announced > bytes_max {
-        return Err(Refusal::TooLarge { bytes_max });
+        return Err(too_large(bytes_max, BODY_SETTING));
     }
     if !taken.grow(announced) {
         return Err(Refusal::Pressure);
@@ -59,7 +62,7 @@ pub(super) async fn receive(
         let frame = frame.map_err(|_| Refusal::Interrupted)?;
         let length = bytes.len() + frame.len();
         if length > bytes_max {
-            return Err(Refusal::TooLarge { bytes_max });
+            return Err(too_large(bytes_max, BODY_SETTING));
         }
         if length > covered {
             cover(taken, length - covered)?;
@@ -92,12 +95,16 @@ fn gunzip(bytes: &[u8], bytes_max: usize, taken: &mut Taken) -> Result<Vec<u8>, 
         let mut limited = decoder.by_ref().take(step as u64);
         let read = limited.read_to_end(&mut out).map_err(|_| Refusal::Gzip)?;
         if out.len() > bytes_max {
-            return Err(Refusal::TooLarge { bytes_max });
+            return Err(too_large(bytes_max, DECODED_SETTING));
         }
         if read < step {
             return Ok(out);
         }
     }
+}
+
+fn too_large(bytes_max: usize, setting: &'static str) -> Refusal {
+    Refusal::TooLarge { bytes_max, setting }
 }
 
 fn cover(taken: &mut Taken, bytes: usize) -> Result<(), Refusal> {
@@ -129,7 +136,7 @@ mod tests {
         let two = [gzip(b"a"), gzip(b"b")].concat();
         assert_eq!(gunzip(&two, 10, &mut taken), Ok(b"ab".to_vec()));
         let over = gunzip(&gzip(&text), 199_999, &mut taken);
-        assert_eq!(over, Err(Refusal::TooLarge { bytes_max: 199_999 }));
+        assert_eq!(over, Err(too_large(199_999, DECODED_SETTING)));
     }
 
     #[test]
@@ -156,7 +163,7 @@ mod tests {
         let body = || Body::from(vec![b'x'; 100]);
         assert_eq!(receive(&headers, body(), 100, &mut taken).await.unwrap().len(), 100);
         let over = receive(&headers, body(), 99, &mut taken).await;
-        assert_eq!(over, Err(Refusal::TooLarge { bytes_max: 99 }));
+        assert_eq!(over, Err(too_large(99, BODY_SETTING)));
         let small = Budget::new(50);
         let busy = receive(&headers, body(), 100, &mut small.open()).await;
         assert_eq!(busy, Err(Refusal::Pressure));

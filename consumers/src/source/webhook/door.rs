@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, post};
+use axum::routing::post;
 use tokio::sync::Semaphore;
 
 use super::answer::Refusal;
@@ -36,8 +36,7 @@ pub(super) fn router(webhook: Arc<Webhook>, pipeline: Arc<Pipeline>) -> Router {
     let door = Door { webhook, pipeline, desks: Arc::new(Semaphore::new(desks)) };
     Router::new()
         .route("/audit/{cluster}", post(receive).fallback(wrong_method))
-        .route("/audit", any(no_cluster))
-        .route("/audit/", any(no_cluster))
+        .fallback(no_cluster)
         .with_state(door)
 }
 
