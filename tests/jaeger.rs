@@ -7,6 +7,7 @@ use kausal_testkit::bed::{AllInOne, Bed, Jaeger, JaegerSpan, JaegerTrace, Kausal
 use kausal_testkit::{capture, process};
 use serde_json::{Value, json};
 
+const REPLICA_SETS: &str = "replicasets";
 const FULL_TREE: &str = "tracing [full tree]";
 const MODES: [&str; 8] = [
     "tracing",
@@ -35,6 +36,7 @@ fn jaeger_tells_what_kausal_trace_tells() {
     services_are_modes_and_operations_are_clusters(&jaeger);
     what_a_search_finds_can_be_opened(&jaeger);
     any_stored_attribute_can_be_searched(&jaeger);
+    a_search_answers_with_many_traces(&jaeger);
     the_tree_is_that_of_the_command_line(&jaeger, &server);
     unknown_ids_are_not_found(&jaeger);
 }
@@ -52,8 +54,13 @@ fn web() -> Value {
 }
 
 fn search(jaeger: &Jaeger, service: &str, tags: &Value) -> Vec<JaegerTrace> {
+    search_up_to(20, jaeger, service, tags)
+}
+
+fn search_up_to(limit: usize, jaeger: &Jaeger, service: &str, tags: &Value) -> Vec<JaegerTrace> {
     let [start, end] = HOUR;
-    let query = [("service", service), ("operation", "capture"), ("limit", "20"), start, end];
+    let limit = limit.to_string();
+    let query = [("service", service), ("operation", "capture"), ("limit", &limit), start, end];
     jaeger.search(&query, tags)
 }
 
@@ -86,8 +93,19 @@ fn any_stored_attribute_can_be_searched(jaeger: &Jaeger) {
         json!({"username": "mallory@example.com", "http.response.status_code": "403"}),
         &[("deployments", "shop web")],
     );
+    check(
+        json!({"username": "alice@example.com", "error": "true", "error.reason": "Invalid"}),
+        &[("deployments", "shop web")],
+    );
     check(json!({"username": "nobody@example.com"}), &[]);
     check(json!({"name": "web", "cluster": "elsewhere"}), &[]);
+}
+
+fn a_search_answers_with_many_traces(jaeger: &Jaeger) {
+    let found = search_up_to(7, jaeger, "tracing [full tree]", &json!({"namespace": "shop"}));
+    let ids: BTreeSet<_> = found.iter().map(|trace| &trace.id).collect();
+    assert_eq!(ids.len(), 7);
+    found.iter().for_each(check_trace);
 }
 
 fn the_tree_is_that_of_the_command_line(jaeger: &Jaeger, server: &AllInOne) {
@@ -110,28 +128,44 @@ fn the_tree_is_that_of_the_command_line(jaeger: &Jaeger, server: &AllInOne) {
     }
 }
 
-/// Parent, operation and number of events: what must be the same wherever it is asked.
-type Sketch = (Option<String>, String, usize);
+/// What must be the same wherever it is asked.
+#[derive(Debug, PartialEq)]
+struct Sketch {
+    parent: Option<String>,
+    operation: String,
+    events: usize,
+    warnings: Vec<String>,
+}
 
 fn sketch(span: &Value) -> Sketch {
-    let parent = span["parentSpanId"].as_str().map(str::to_owned);
-    let events = span["events"].as_array().map_or(0, Vec::len);
-    (parent, text(&span["name"]), events)
+    let attributes = list(&span["attributes"]);
+    let warnings = attributes.iter().find(|attribute| attribute["key"] == "@jaeger@warnings");
+    let warnings = warnings.map_or(&Value::Null, |all| &all["value"]["arrayValue"]["values"]);
+    Sketch {
+        parent: span["parentSpanId"].as_str().map(str::to_owned),
+        operation: text(&span["name"]),
+        events: list(&span["events"]).len(),
+        warnings: list(warnings).iter().map(|warning| text(&warning["stringValue"])).collect(),
+    }
 }
 
 fn sketch_of(span: &JaegerSpan) -> Sketch {
-    (span.parent.clone(), span.operation.clone(), span.logs.len())
+    Sketch {
+        parent: span.parent.clone(),
+        operation: span.operation.clone(),
+        events: span.logs.len(),
+        warnings: span.warnings.clone(),
+    }
 }
 
 fn spans_of(otlp: &Value) -> Vec<Value> {
-    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let resources = list(&otlp["resourceSpans"]).into_iter();
     let scopes = resources.flat_map(|resource| list(&resource["scopeSpans"]));
     scopes.flat_map(|scope| list(&scope["spans"])).collect()
 }
 
-/// What holds for every trace: its spans carry its id, form one tree, and give Jaeger nothing to
-/// remark.
+/// What holds for every trace: its spans carry its id, form one tree, and Jaeger has nothing to
+/// remark about their times and parents. Remarks of our own are compared elsewhere.
 fn check_trace(trace: &JaegerTrace) {
     assert!(trace.id.starts_with("ff"), "{} is no view", trace.id);
     assert_eq!(trace.warnings, [""; 0], "{}", trace.id);
@@ -139,28 +173,46 @@ fn check_trace(trace: &JaegerTrace) {
     assert_eq!(roots, 1, "{}", trace.id);
     for (id, span) in &trace.spans {
         assert_eq!(span.trace, trace.id, "{id}");
-        assert_eq!(span.warnings, [""; 0], "{} {id} {}", trace.id, span.operation);
+        let remarked = span.warnings.iter().any(|warning| {
+            ["clock skew", "span ID", "link"].iter().any(|of_jaeger| warning.contains(of_jaeger))
+        });
+        assert!(!remarked, "{} {id} {}: {:?}", trace.id, span.operation, span.warnings);
         let parent_is_there = span.parent.as_ref().is_none_or(|id| trace.spans.contains_key(id));
         assert!(parent_is_there, "{} {id} {:?}", trace.id, span.parent);
     }
 }
 
-/// The Deployment over what it owns, and that over its Pods.
+/// The Deployment over its four revisions, these over their Pods, as counted in the capture; and
+/// what people did.
 fn check_content(trace: &JaegerTrace) {
     let parent = |span: &JaegerSpan| span.parent.as_ref().map(|id| title(&trace.spans[id]));
-    assert_eq!(title(root(trace)), ("deployments".into(), "shop web".into()));
-    for (service, above) in [("replicasets", "deployments"), ("pods", "replicasets")] {
-        let spans = || trace.spans.values().filter(|span| span.service == service);
-        assert!(spans().count() > 1, "{service}");
-        for span in spans() {
-            let parent = parent(span);
-            assert_eq!(
-                parent.as_ref().map(|(service, _)| service.as_str()),
-                Some(above),
-                "{span:?}"
-            );
-        }
+    let mut pods: BTreeMap<_, usize> = BTreeMap::new();
+    for pod in trace.spans.values().filter(|span| span.service == "pods") {
+        *pods.entry(parent(pod).expect("a Pod has a parent")).or_default() += 1;
     }
+    let revisions = [("597699c6dd", 10), ("5b5558c86", 2), ("68b687dc", 5), ("b5556679d", 7)];
+    let revisions = revisions
+        .map(|(hash, count)| ((REPLICA_SETS.to_owned(), format!("shop web-{hash}")), count));
+    assert_eq!(pods, revisions.into());
+    for set in trace.spans.values().filter(|span| span.service == REPLICA_SETS) {
+        assert_eq!(parent(set), Some(title(root(trace))));
+    }
+    assert_eq!(title(root(trace)), ("deployments".into(), "shop web".into()));
+    assert_eq!(trace.spans.len(), 1 + 4 + 24);
+
+    let check = |username: &str, tags: &[(&str, &str)]| {
+        let is_it = |log: &BTreeMap<String, String>| {
+            let has = |(key, value): &(&str, &str)| log.get(*key).is_some_and(|is| is == value);
+            has(&("username", username)) && tags.iter().all(has)
+        };
+        assert!(root(trace).logs.iter().any(is_it), "{username} {tags:?}: {:#?}", root(trace));
+    };
+    check("bob@example.com", &[("diff", "spec.replicas 3 -> 5")]);
+    check("mallory@example.com", &[("http.response.status_code", "403")]);
+    check(
+        "alice@example.com",
+        &[("http.response.status_code", "422"), ("error.reason", "Invalid")],
+    );
 }
 
 fn root(trace: &JaegerTrace) -> &JaegerSpan {
@@ -188,6 +240,10 @@ fn unknown_ids_are_not_found(jaeger: &Jaeger) {
         assert!(jaeger.trace(&id).is_none(), "{id}");
     }
     assert_eq!(jaeger.get("/api/traces/nonsense").status, 400);
+}
+
+fn list(value: &Value) -> Vec<Value> {
+    value.as_array().cloned().unwrap_or_default()
 }
 
 fn text(value: &Value) -> String {

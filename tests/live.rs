@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use kausal_runtime::clock::Stopwatch;
 use kausal_testkit::bed::{
-    ALICE, AllInOne, Answer, Bed, Client, ControlPlane, Jaeger, Kausal, PatchKind, Relay, Webhook,
+    ALICE, AllInOne, Answer, Bed, Certificate, Client, ControlPlane, Jaeger, Kausal, PatchKind,
+    Relay, Webhook,
 };
 use kausal_testkit::process;
 use serde_json::{Value, json};
@@ -25,13 +26,18 @@ fn a_live_cluster_is_told_whole_and_once() {
     let bed = Bed::find();
     let dir = tempfile::tempdir().expect("a folder");
     let kausal = Kausal::new(env!("CARGO_BIN_EXE_kausal"), dir.path());
-    let mut server = kausal.all_in_one(Some(&configuration(dir.path())));
-    let relay = Relay::start(server.at().webhook);
-    let url = format!("http://{}/audit/{CLUSTER}", relay.address());
-    let plane = ControlPlane::start(&bed, dir.path(), &Webhook { url, token: TOKEN.to_owned() });
+    let certificate = Certificate::make(dir.path());
+    let mut server = kausal.all_in_one(Some(&configuration(dir.path(), &certificate)));
+    let relay = Relay::start(server.at().webhook, &certificate);
+    let webhook = Webhook {
+        url: format!("https://{}/audit/{CLUSTER}", relay.address()),
+        certificate: Some(certificate.file.clone()),
+        token: TOKEN.to_owned(),
+    };
+    let plane = ControlPlane::start(&bed, dir.path(), &webhook);
     let jaeger = Jaeger::start(&bed, dir.path(), server.at().grpc);
 
-    only_the_right_token_opens(&server);
+    only_the_right_token_opens(&server, &certificate);
     plane.create_namespace("shop");
     let_alice_in(plane.admin());
     acts_are_soon_to_be_read(&plane, &jaeger);
@@ -42,18 +48,23 @@ fn a_live_cluster_is_told_whole_and_once() {
 }
 
 /// One token, good for one cluster; searches may answer with everything there is.
-fn configuration(dir: &Path) -> String {
+fn configuration(dir: &Path, certificate: &Certificate) -> String {
     let file = dir.join("webhook.token");
     std::fs::write(&file, TOKEN).expect("the token can be written");
-    let file = Value::from(file.display().to_string());
-    format!(
-        "webhook:\n  tokens:\n  - {{cluster: {CLUSTER}, token_file: {file}}}\n\
-         read:\n  results_max: 100000\n"
-    )
+    // JSON is YAML too.
+    let configuration = json!({
+        "webhook": {
+            "tls": {"cert_file": certificate.file, "key_file": certificate.key_file},
+            "tokens": [{"cluster": CLUSTER, "token_file": file}],
+        },
+        "read": {"results_max": 100_000},
+    });
+    configuration.to_string()
 }
 
-fn only_the_right_token_opens(server: &AllInOne) {
-    let webhook = Client::http(server.at().webhook);
+fn only_the_right_token_opens(server: &AllInOne, certificate: &Certificate) {
+    let pem = std::fs::read(&certificate.file).expect("the certificate");
+    let webhook = Client::https(server.at().webhook, &pem).expect("a certificate");
     let batch = json!({"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "items": []});
     let check = |token: &str, cluster: &str, status: u16| {
         let answer = webhook.with_token(token).post(&format!("/audit/{cluster}"), &batch);
@@ -246,6 +257,10 @@ fn everything_is_there_once(plane: &ControlPlane, server: &AllInOne, relay: &Rel
         let object = format!("{} {}", text(&row["kind"]), row["object"]);
         found.entry(text(&row["audit_id"])).or_default().push(object);
     }
+    let logged: BTreeSet<_> =
+        audit_log(plane).iter().map(|event| text(&event["auditID"])).collect();
+    let invented: Vec<_> = found.keys().filter(|id| !logged.contains(*id)).collect();
+    assert!(invented.is_empty(), "{invented:?}");
     let missing: Vec<_> = log
         .iter()
         .filter(|event| is_kept(event) && !found.contains_key(&text(&event["auditID"])))
