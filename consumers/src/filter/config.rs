@@ -86,6 +86,9 @@ pub struct RuleConfig {
     /// Groups of who asked; one that matches is enough.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub user_groups: Vec<String>,
+    /// Stages: `RequestReceived`, `ResponseStarted`, `ResponseComplete`, `Panic`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<String>,
     /// HTTP status codes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub codes: Vec<u16>,
@@ -164,6 +167,7 @@ impl RuleConfig {
             namespaces: Vec::new(),
             users: Vec::new(),
             user_groups: Vec::new(),
+            stages: Vec::new(),
             codes: Vec::new(),
             outcome: Outcome::Any,
             impersonated: None,
@@ -186,6 +190,7 @@ impl RuleConfig {
             namespaces: patterns(self.namespaces)?,
             users: patterns(self.users)?,
             user_groups: patterns(self.user_groups)?,
+            stages: patterns(self.stages)?,
             codes: self.codes,
             outcome: self.outcome,
             impersonated: self.impersonated,

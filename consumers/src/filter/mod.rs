@@ -60,6 +60,7 @@ fn seen<'a>(cluster: &'a ClusterName, event: &'a Event<'_>) -> Seen<'a> {
         subresource: "",
         namespace: "",
         user: &event.user.username,
+        stage: event.stage.as_str(),
         code: event.status.as_ref().map_or(0, |status| status.code),
         impersonated: event.impersonated.is_some(),
     };

@@ -14,6 +14,7 @@ pub(super) struct Rule {
     pub(super) namespaces: Patterns,
     pub(super) users: Patterns,
     pub(super) user_groups: Patterns,
+    pub(super) stages: Patterns,
     pub(super) codes: Vec<u16>,
     pub(super) outcome: Outcome,
     pub(super) impersonated: Option<bool>,
@@ -40,6 +41,7 @@ pub(super) struct Seen<'a> {
     pub(super) subresource: &'a str,
     pub(super) namespace: &'a str,
     pub(super) user: &'a str,
+    pub(super) stage: &'a str,
     pub(super) code: u16,
     pub(super) impersonated: bool,
 }
@@ -53,6 +55,7 @@ impl Rule {
         self.impersonated.is_none_or(|wanted| wanted == seen.impersonated)
             && (self.codes.is_empty() || self.codes.contains(&seen.code))
             && self.outcome.matches(seen.code)
+            && self.stages.match_text(seen.stage)
             && self.subresources.match_text(seen.subresource)
             && self.resources.match_text(seen.resource)
             && self.groups.match_text(seen.group)

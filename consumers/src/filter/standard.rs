@@ -12,6 +12,13 @@ const READ_VERBS: [&str; 5] = ["get", "list", "watch", "head", "options"];
 pub fn rules() -> Vec<RuleConfig> {
     vec![
         RuleConfig { codes: vec![401, 403], ..keep("denied") },
+        // A write of an Event is told as that Event, which is only known at its end.
+        RuleConfig {
+            groups: texts(&["", "events.k8s.io"]),
+            resources: texts(&["events"]),
+            stages: texts(&["RequestReceived"]),
+            ..count("events-begun")
+        },
         RuleConfig { impersonated: Some(true), ..keep("impersonated") },
         RuleConfig {
             groups: texts(&["coordination.k8s.io"]),

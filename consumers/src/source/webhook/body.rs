@@ -4,10 +4,12 @@
 //! and however well it was compressed.
 
 use std::io::Read;
+use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::BodyDataStream;
 use axum::http::{HeaderMap, header};
 use flate2::read::MultiGzDecoder;
+use tokio::time::timeout;
 use tokio_stream::StreamExt;
 
 use super::answer::Refusal;
@@ -18,6 +20,11 @@ const STEP_BYTES: usize = 64 * 1024;
 /// The settings that allow larger bodies: as they are sent, and decompressed.
 const BODY_SETTING: &str = "body_bytes_max";
 const DECODED_SETTING: &str = "decoded_bytes_max";
+
+/// Most that is read of a body only to be thrown away.
+const DISCARDED_BYTES_MAX: usize = 64 << 20;
+/// Longest that is waited for such a body.
+const DISCARDED_SECONDS_MAX: Duration = Duration::from_secs(2);
 
 /// How a body is encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +50,7 @@ impl Encoding {
 /// Reads the body as it was sent.
 pub(super) async fn receive(
     headers: &HeaderMap,
-    body: Body,
+    body: &mut BodyDataStream,
     bytes_max: usize,
     taken: &mut Taken,
 ) -> Result<Vec<u8>, Refusal> {
@@ -57,8 +64,7 @@ pub(super) async fn receive(
     }
     let mut covered = announced;
     let mut bytes = Vec::with_capacity(announced);
-    let mut frames = body.into_data_stream();
-    while let Some(frame) = frames.next().await {
+    while let Some(frame) = body.next().await {
         let frame = frame.map_err(|_| Refusal::Interrupted)?;
         let length = bytes.len() + frame.len();
         if length > bytes_max {
@@ -71,6 +77,25 @@ pub(super) async fn receive(
         bytes.extend_from_slice(&frame);
     }
     Ok(bytes)
+}
+
+/// Lets a refused sender finish, within limits: many read no answer before all is sent.
+pub(super) async fn discard(headers: &HeaderMap, body: &mut BodyDataStream) {
+    if headers.contains_key(header::EXPECT) {
+        return;
+    }
+    let mut left = DISCARDED_BYTES_MAX;
+    let all = async {
+        while let Some(Ok(frame)) = body.next().await {
+            left = left.saturating_sub(frame.len());
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    if timeout(DISCARDED_SECONDS_MAX, all).await.is_err() {
+        tracing::debug!("a refused sender did not finish in time");
+    }
 }
 
 /// Undoes the encoding.
@@ -160,12 +185,12 @@ mod tests {
     async fn a_body_longer_than_said_is_still_limited() {
         let budget = Budget::new(1 << 20);
         let (headers, mut taken) = (HeaderMap::new(), budget.open());
-        let body = || Body::from(vec![b'x'; 100]);
-        assert_eq!(receive(&headers, body(), 100, &mut taken).await.unwrap().len(), 100);
-        let over = receive(&headers, body(), 99, &mut taken).await;
+        let body = || axum::body::Body::from(vec![b'x'; 100]).into_data_stream();
+        assert_eq!(receive(&headers, &mut body(), 100, &mut taken).await.unwrap().len(), 100);
+        let over = receive(&headers, &mut body(), 99, &mut taken).await;
         assert_eq!(over, Err(too_large(99, BODY_SETTING)));
         let small = Budget::new(50);
-        let busy = receive(&headers, body(), 100, &mut small.open()).await;
+        let busy = receive(&headers, &mut body(), 100, &mut small.open()).await;
         assert_eq!(busy, Err(Refusal::Pressure));
     }
 }

@@ -4,7 +4,7 @@ use std::num::NonZero;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, BodyDataStream};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -54,7 +54,11 @@ async fn receive(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let answer = door.take(&cluster, &headers, body).await;
+    let mut body = body.into_data_stream();
+    let answer = door.take(&cluster, &headers, &mut body).await;
+    if answer.is_err() {
+        body::discard(&headers, &mut body).await;
+    }
     door.answer(answer)
 }
 
@@ -81,7 +85,7 @@ impl Door {
         &self,
         cluster: &str,
         headers: &HeaderMap,
-        body: Body,
+        body: &mut BodyDataStream,
     ) -> Result<Counts, Refusal> {
         let cluster = self.admit(cluster, headers)?;
         let encoding = Encoding::of(headers)?;
