@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use kausal_audit::read::Oversized;
 use kausal_audit::{
-    Event, Item, NoEventList, Reason, Rejected, WebhookBody, decode_all, decode_webhook_body,
+    Event, Extent, Item, NoEventList, Reason, Rejected, WebhookBody, decode_all,
+    decode_webhook_body,
 };
 use kausal_trace::{SpanBatch, UnixNanos};
 
@@ -58,8 +59,16 @@ struct Timeless<'a> {
 
 /// The events of one piece of input.
 struct Piece<'a> {
+    bytes: &'a [u8],
     position: u64,
     timeless: Vec<Timeless<'a>>,
+}
+
+/// An original, as it stood in its input.
+#[derive(Clone, Copy)]
+struct Origin<'a> {
+    position: u64,
+    bytes: &'a [u8],
 }
 
 impl<'p> Intake<'p> {
@@ -112,7 +121,8 @@ impl<'p> Intake<'p> {
     /// Sets aside a document that is too large to be held.
     pub fn pass_over(&mut self, oversized: &Oversized) {
         let reason = oversized.reason();
-        self.put_aside(reason_label(&reason), oversized.offset, &oversized.head, &reason);
+        let origin = Origin { position: oversized.offset, bytes: &oversized.head };
+        self.put_aside(reason_label(&reason), origin, &reason);
     }
 
     /// What was taken since the last parcel. Ends an input.
@@ -142,7 +152,7 @@ impl<'p> Intake<'p> {
     ) -> Result<(), SinkError> {
         self.pipeline.metrics().received(self.source, bytes.len() as u64);
         self.not_after = self.pipeline.not_after();
-        let mut piece = Piece { position, timeless: Vec::new() };
+        let mut piece = Piece { bytes, position, timeless: Vec::new() };
         let mut result = Ok(());
         decode(&mut |item| {
             if result.is_ok() {
@@ -189,7 +199,7 @@ impl<'p> Intake<'p> {
             return Ok(());
         }
         match time {
-            Some(time) => self.keep(&event, time, decision.rule, hand_over),
+            Some(time) => self.keep(&event, time, decision.rule, piece.origin(&event), hand_over),
             None => {
                 piece.timeless.push(Timeless { place, event, rule: decision.rule });
                 Ok(())
@@ -204,13 +214,14 @@ impl<'p> Intake<'p> {
         next: Option<(u64, UnixNanos)>,
         hand_over: HandOver<'_>,
     ) -> Result<(), SinkError> {
-        for Timeless { place, event, rule } in piece.timeless.drain(..) {
+        for Timeless { place, event, rule } in std::mem::take(&mut piece.timeless) {
+            let origin = piece.origin(&event);
             match nearest(place, self.newest, next) {
                 Some(received) => {
                     let time = EventTime { received, source: FROM_NEIGHBOUR };
-                    self.keep(&event, time, rule, hand_over)?;
+                    self.keep(&event, time, rule, origin, hand_over)?;
                 }
-                None => self.set_event_aside(&event, NO_TIME, &"the event lost its time"),
+                None => self.put_aside(NO_TIME, origin, &"the event lost its time"),
             }
         }
         Ok(())
@@ -221,6 +232,7 @@ impl<'p> Intake<'p> {
         event: &Event<'_>,
         time: EventTime,
         rule: usize,
+        origin: Origin<'_>,
         hand_over: HandOver<'_>,
     ) -> Result<(), SinkError> {
         let mut out = Output {
@@ -235,7 +247,7 @@ impl<'p> Intake<'p> {
                 self.tally.fact_spans += encoded.facts;
                 self.tally.frame_spans += encoded.frames;
             }
-            Err(error) => self.set_event_aside(event, error.as_str(), &error),
+            Err(error) => self.put_aside(error.as_str(), origin, &error),
         }
         if self.batch.byte_len() < BATCH_BYTES {
             return Ok(());
@@ -243,26 +255,30 @@ impl<'p> Intake<'p> {
         hand_over(self.parcel(SpanBatch::with_capacity(BATCH_BYTES + BATCH_BYTES_OVER)))
     }
 
-    fn set_event_aside(&mut self, event: &Event<'_>, reason: &'static str, why: &dyn Display) {
-        self.put_aside(reason, 0, event.audit_id.as_bytes(), why);
-    }
-
     fn reject(&mut self, rejected: &Rejected<'_>, position: u64) {
         let reason = &rejected.reason;
         let position = position + rejected.offset as u64;
-        self.put_aside(reason_label(reason), position, rejected.bytes, reason);
+        let origin = Origin { position, bytes: rejected.bytes };
+        self.put_aside(reason_label(reason), origin, reason);
     }
 
-    fn put_aside(&mut self, reason: &'static str, position: u64, bytes: &[u8], why: &dyn Display) {
+    fn put_aside(&mut self, reason: &'static str, origin: Origin<'_>, why: &dyn Display) {
         self.tally.reject(reason);
-        let letter = Letter {
-            reason,
-            source: &self.input,
-            cluster: self.encoder.cluster().as_str(),
-            position,
-            bytes,
-        };
+        let Origin { position, bytes } = origin;
+        let (source, cluster) = (&*self.input, self.encoder.cluster().as_str());
+        let letter = Letter { reason, source, cluster, position, bytes };
         self.pipeline.set_aside(&letter, self.source, why);
+    }
+}
+
+impl<'a> Piece<'a> {
+    /// Where an event came from.
+    fn origin(&self, event: &Event<'_>) -> Origin<'a> {
+        let Extent { start, end } = event.extent;
+        Origin {
+            position: self.position + start as u64,
+            bytes: self.bytes.get(start..end).unwrap_or_default(),
+        }
     }
 }
 

@@ -294,6 +294,9 @@ fn bad_items_are_set_aside_and_neighbours_kept() {
         aside += usize::from(!is_told);
         assert_eq!(server.letters().lines().count(), aside, "{what}");
     }
+    let letters = server.letters();
+    let future = letters.lines().find(|line| line.contains("\"reason\":\"future\"")).unwrap();
+    assert!(future.contains(r#"\"auditID\":\"future\""#), "the original: {future}");
     let told = server.told();
     for id in expected {
         assert!(told.contains(&id), "{id}");

@@ -48,6 +48,24 @@ pub struct Event<'a> {
     pub annotations: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     /// Why this is less than the whole event, where it is.
     pub truncated: Option<Cow<'static, str>>,
+    /// Where it stood.
+    pub extent: Extent,
+}
+
+/// Where an event stood in the buffer given, in bytes. It is no part of what the event says: events
+/// are equal wherever they stood.
+#[derive(Clone, Copy, Debug, Default, Eq)]
+pub struct Extent {
+    /// Its first byte.
+    pub start: usize,
+    /// The byte after its last.
+    pub end: usize,
+}
+
+impl PartialEq for Extent {
+    fn eq(&self, _other: &Self) -> bool {
+        true
+    }
 }
 
 /// `level` of an event, by how much it records; [`Level::Unknown`] comes first.
@@ -280,6 +298,7 @@ impl Event<'_> {
             stage_timestamp: self.stage_timestamp,
             annotations: own_pairs(self.annotations),
             truncated: self.truncated,
+            extent: self.extent,
         }
     }
 

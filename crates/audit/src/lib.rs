@@ -18,6 +18,6 @@ mod scan;
 mod text;
 
 pub use decode::{NoEventList, WebhookBody, decode_all, decode_webhook_body};
-pub use event::{Body, Cause, Details, Event, Level, ObjectRef, Stage, Status, User};
+pub use event::{Body, Cause, Details, Event, Extent, Level, ObjectRef, Stage, Status, User};
 pub use item::{Item, Reason, Rejected};
 pub use limits::{AUDIT_ID_BYTES_MAX, Limits};

@@ -7,7 +7,7 @@
 use crate::{
     cursor::{Cursor, Fault},
     decode::{Decoder, Found, Place},
-    event::Event,
+    event::{Event, Extent},
     item::{Item, Reason, Rejected},
     limits::Limits,
     parse::{Draft, Need},
@@ -33,7 +33,8 @@ pub(crate) fn with_text<'a>(
 }
 
 fn item<'a>(found: Found<'a>, bytes: &'a [u8], lines: &mut Lines) -> Item<'a> {
-    found.event.map_err(|reason| {
+    let extent = Extent { start: found.start, end: found.end };
+    found.event.map(|event| Event { extent, ..event }).map_err(|reason| {
         let line = lines.line_of(found.start, bytes);
         Rejected {
             reason,
