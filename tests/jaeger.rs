@@ -1,5 +1,7 @@
 //! A real Jaeger reads the capture through the storage plugin, and tells what `kausal trace` tells.
 
+#![expect(clippy::print_stderr, reason = "what was measured is part of the result")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 

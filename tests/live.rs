@@ -1,6 +1,8 @@
 //! A real API server sends its audit events to `kausal all-in-one`: every act can soon be read in
 //! Jaeger, and killing us in the middle of it loses nothing and tells nothing twice.
 
+#![expect(clippy::print_stderr, reason = "what was measured is part of the result")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
