@@ -41,11 +41,22 @@ pub(crate) struct Act<'a> {
     pub(crate) uid: &'a str,
     pub(crate) version: u64,
     pub(crate) replicas: u64,
+    /// Bytes to make the body as large as real ones.
+    pub(crate) padding: usize,
 }
 
 impl Default for Act<'_> {
     fn default() -> Self {
-        Self { at: T0, user: "alice", verb: "patch", code: 200, uid: "u1", version: 1, replicas: 3 }
+        Self {
+            at: T0,
+            user: "alice",
+            verb: "patch",
+            code: 200,
+            uid: "u1",
+            version: 1,
+            replicas: 3,
+            padding: 0,
+        }
     }
 }
 
@@ -151,7 +162,7 @@ fn body(key: KeyRef<'_>, act: &Act<'_>) -> String {
             "uid": act.uid,
             "resourceVersion": act.version.to_string(),
         },
-        "spec": {"replicas": act.replicas},
+        "spec": {"replicas": act.replicas, "padding": "x".repeat(act.padding)},
     })
     .to_string()
 }

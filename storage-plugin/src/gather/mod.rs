@@ -274,7 +274,11 @@ impl Plan {
             if pairs.is_empty() || meter.is_late() {
                 break;
             }
+            let before: Vec<_> = self.members.iter().map(|member| member.spans.len()).collect();
             self.read_windows(meter, &pairs)?;
+            for (member, before) in self.members.iter_mut().zip(before) {
+                member.based |= member.spans.get(before..).is_some_and(base::has_state);
+            }
         }
         Ok(())
     }
@@ -300,7 +304,6 @@ impl Plan {
             if member.mixed {
                 trace.spans.retain(|span| object::is_of(span, &node.key));
             }
-            member.based = member.based || base::has_state(&trace.spans);
             member.spans.append(&mut trace.spans);
         }
         Ok(counts)
