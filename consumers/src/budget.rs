@@ -7,31 +7,31 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A limit on bytes that several requests share.
 #[derive(Clone, Debug)]
-pub struct Budget {
+pub(crate) struct Budget {
     limit: usize,
     taken: Arc<AtomicUsize>,
 }
 
 /// Bytes taken from a budget; they come back when this is dropped.
 #[derive(Debug)]
-pub struct Taken {
+pub(crate) struct Taken {
     budget: Budget,
     bytes: usize,
 }
 
 impl Budget {
     /// A budget of `limit` bytes.
-    pub fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self { limit, taken: Arc::default() }
     }
 
     /// Bytes taken now.
-    pub fn in_use(&self) -> usize {
+    pub(crate) fn in_use(&self) -> usize {
         self.taken.load(Ordering::Relaxed)
     }
 
     /// Begins to take, with nothing.
-    pub fn open(&self) -> Taken {
+    pub(crate) fn open(&self) -> Taken {
         Taken { budget: self.clone(), bytes: 0 }
     }
 }
@@ -39,7 +39,7 @@ impl Budget {
 impl Taken {
     /// Takes `bytes` more; `false`, and nothing taken, when they are not to be had now.
     #[must_use]
-    pub fn grow(&mut self, bytes: usize) -> bool {
+    pub(crate) fn grow(&mut self, bytes: usize) -> bool {
         let limit = self.budget.limit;
         let fits = |taken: usize| taken.checked_add(bytes).filter(|sum| *sum <= limit);
         let granted = self.budget.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits);

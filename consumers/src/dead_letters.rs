@@ -190,7 +190,7 @@ mod tests {
         let letters = DeadLetters::open(dir.path(), 1 << 20).unwrap();
         letters.put(&letter(b"{\"a\"")).unwrap();
         letters.put(&letter(&[0xff, 0xfe])).unwrap();
-        letters.put(&letter(&[b'x'; ORIGINAL_BYTES_MAX + 1])).unwrap();
+        letters.put(&letter(&vec![b'x'; ORIGINAL_BYTES_MAX + 1])).unwrap();
         letters.sync().unwrap();
         let lines = lines(&dir.path().join(CURRENT));
         assert_eq!(lines[0]["text"], "{\"a\"");

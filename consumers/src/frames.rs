@@ -214,14 +214,14 @@ fn write_link(batch: &mut SpanBatch, frame: &LinkFrame<'_>) {
         .str(attribute::LINK_CLASS, class);
 }
 
-fn open<'b>(
-    batch: &'b mut SpanBatch,
+fn open(
+    batch: &mut SpanBatch,
     trace: TraceId,
     span: SpanId,
     kind: FactKind,
     start: UnixNanos,
     end: UnixNanos,
-) -> SpanWriter<'b> {
+) -> SpanWriter<'_> {
     batch.open(NewSpan { trace, span, name: kind.as_str(), start, end })
 }
 

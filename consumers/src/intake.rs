@@ -198,13 +198,12 @@ impl<'p> Intake<'p> {
             self.tally.rule(decision.rule);
             return Ok(());
         }
-        match time {
-            Some(time) => self.keep(&event, time, decision.rule, piece.origin(&event), hand_over),
-            None => {
-                piece.timeless.push(Timeless { place, event, rule: decision.rule });
-                Ok(())
-            }
-        }
+        let rule = decision.rule;
+        let Some(time) = time else {
+            piece.timeless.push(Timeless { place, event, rule });
+            return Ok(());
+        };
+        self.keep(&event, time, rule, piece.origin(&event), hand_over)
     }
 
     /// Tells the events that waited for a time; `next` is the event with a time after them.

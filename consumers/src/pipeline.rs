@@ -119,10 +119,8 @@ impl Pipeline {
     /// Hands a parcel over if the sink has room for it now.
     pub fn try_hand_over(&self, parcel: Parcel) -> Result<UnderWay, SinkError> {
         let Parcel { source, cluster, batch, frames, tally } = parcel;
-        let delivery = match batch.is_empty() {
-            true => None,
-            false => Some(self.parts.sink.try_submit(batch).map_err(|_| full())?),
-        };
+        let submit = |batch| self.parts.sink.try_submit(batch).map_err(|_| full());
+        let delivery = (!batch.is_empty()).then(|| submit(batch)).transpose()?;
         Ok(UnderWay { delivery, source, cluster, frames, tally, since: Stopwatch::start() })
     }
 

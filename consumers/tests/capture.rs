@@ -1,6 +1,8 @@
 //! The capture of a real cluster through the whole pipeline, checked against counts made here from
 //! the same lines by other means.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};

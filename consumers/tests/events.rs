@@ -1,10 +1,13 @@
 //! Kubernetes Events inside the audit log.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::needless_pass_by_value, reason = "values made by json! are given, not lent")]
+
 mod common;
 
 use std::collections::BTreeSet;
 
-use common::{names, run};
+use common::{lines, names, run};
 use kausal_trace::{SpanRef, Value};
 use serde_json::json;
 
@@ -41,7 +44,7 @@ fn core(changes: Json) -> Json {
 }
 
 fn spans(events: &[Json]) -> Vec<Vec<u8>> {
-    let text: String = events.iter().map(|event| format!("{event}\n")).collect();
+    let text = lines(events);
     run(&[text.as_bytes()]).1
 }
 
@@ -146,7 +149,7 @@ fn what_is_no_event_stays_a_request() {
         at_metadata,
         rehearsal,
     ] {
-        let facts = facts(&[request.clone()]);
+        let facts = facts(std::slice::from_ref(&request));
         let span = SpanRef::parse(&facts[0]).unwrap();
         assert!(span.name.starts_with("audit "), "{request}");
         assert_eq!(span.object_key().resource, "events");

@@ -1,5 +1,7 @@
 //! The file source, from real files into a sink in memory.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod common;
 
 use std::io::Write;

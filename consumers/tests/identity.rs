@@ -1,8 +1,11 @@
 //! From hand-written events to keys, uids, times and attributes.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::needless_pass_by_value, reason = "values made by json! are given, not lent")]
+
 mod common;
 
-use common::run;
+use common::{lines, run};
 use kausal_trace::{SpanRef, TraceId, Value, Window};
 use serde_json::json;
 
@@ -29,7 +32,7 @@ fn event(verb: &str, uri: &str, object: &Json, changes: Json) -> Json {
 
 /// Facts (not frames) of events, as (key, span bytes).
 fn facts(events: &[Json]) -> Vec<Vec<u8>> {
-    let text: String = events.iter().map(|event| format!("{event}\n")).collect();
+    let text = lines(events);
     let (counts, spans) = run(&[text.as_bytes()]);
     assert_eq!(counts.rejected_total(), 0, "{counts:?}");
     let is_fact = |span: &Vec<u8>| !matches!(SpanRef::parse(span).unwrap().name, "object" | "link");
@@ -38,7 +41,7 @@ fn facts(events: &[Json]) -> Vec<Vec<u8>> {
 
 /// The keys of the facts of one event, `group/resource/namespace/name`.
 fn check_keys(event: Json, expect: &[&str]) {
-    let facts = facts(&[event.clone()]);
+    let facts = facts(std::slice::from_ref(&event));
     let keys: Vec<String> = facts
         .iter()
         .map(|span| {
@@ -51,7 +54,7 @@ fn check_keys(event: Json, expect: &[&str]) {
 }
 
 fn check_attribute(event: Json, name: &str, expect: Option<&str>) {
-    let facts = facts(&[event.clone()]);
+    let facts = facts(std::slice::from_ref(&event));
     let span = SpanRef::parse(&facts[0]).unwrap();
     let value = span.get(name).map(|value| match value {
         Value::Str(text) => (*text).to_owned(),

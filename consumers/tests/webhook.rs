@@ -1,5 +1,7 @@
 //! The webhook behind a real listener, spoken to by a real client.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod common;
 
 use std::fmt::Write as _;
@@ -128,7 +130,7 @@ fn the_capture_by_webhook_tells_what_it_tells_by_file() {
 fn no_200_before_the_spans_are_durable() {
     let server = default();
     server.sink.hold();
-    let (sender, answers) = mpsc::channel();
+    let (sender, answers) = mpsc::sync_channel(1);
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let body = list(&[&event("a", "")]);

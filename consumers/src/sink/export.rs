@@ -4,8 +4,10 @@
 //! of its messages was. What another try can mend is tried again within a stated time.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use kausal_proto::collector::ExportTraceServiceResponse;
 use kausal_proto::collector::trace_service_client::TraceServiceClient;
 use kausal_proto::raw::ExportTraceServiceRequest;
 use kausal_runtime::clock::Stopwatch;
@@ -67,6 +69,7 @@ pub struct ExportSink {
     backoff: Backoff,
     turns: Arc<Semaphore>,
     runtime: Handle,
+    rejected: Arc<AtomicU64>,
 }
 
 impl ExportSink {
@@ -91,7 +94,23 @@ impl ExportSink {
             backoff: Backoff::new(FIRST_WAIT, LONGEST_WAIT, total),
             turns: Arc::new(Semaphore::new(CONCURRENT_MAX)),
             runtime,
+            rejected: Arc::default(),
         })
+    }
+
+    /// Spans that the receiver refused for good. Sending them again changes nothing, so that they
+    /// do not hold their batch back.
+    pub fn rejected(&self) -> u64 {
+        self.rejected.load(Ordering::Relaxed)
+    }
+
+    fn note_rejected(&self, answer: ExportTraceServiceResponse) {
+        let partial = answer.partial_success.unwrap_or_default();
+        let count = u64::try_from(partial.rejected_spans).unwrap_or_default();
+        if count > 0 {
+            self.rejected.fetch_add(count, Ordering::Relaxed);
+            tracing::error!(count, reason = partial.error_message, "spans were refused for good");
+        }
     }
 
     async fn deliver(
@@ -114,8 +133,9 @@ impl ExportSink {
     async fn send(&self, message: ExportTraceServiceRequest) -> Result<(), SinkError> {
         let started = Stopwatch::start();
         for tries in 1.. {
-            let Err(status) = self.client.clone().export(message.clone()).await.map(drop) else {
-                return Ok(());
+            let status = match self.client.clone().export(message.clone()).await {
+                Ok(answer) => return Ok(self.note_rejected(answer.into_inner())),
+                Err(status) => status,
             };
             match self.backoff.after(tries, started.elapsed()).filter(|_| is_passing(&status)) {
                 Some(wait) => tokio::time::sleep(wait).await,

@@ -1,6 +1,7 @@
 //! What the tests of this crate share: a sink in memory, a pipeline around it, the capture.
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -114,6 +115,11 @@ pub fn run(pieces: &[&[u8]]) -> (Counts, Vec<Vec<u8>>) {
 /// The lines of the capture.
 pub fn capture() -> Vec<u8> {
     kausal_testkit::capture::audit_log().into_bytes()
+}
+
+/// One event a line.
+pub fn lines(events: &[serde_json::Value]) -> String {
+    events.iter().fold(String::new(), |text, event| text + &event.to_string() + "\n")
 }
 
 /// Names of spans with how many there are.

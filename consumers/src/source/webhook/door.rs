@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, BodyDataStream};
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use tokio::sync::Semaphore;
@@ -103,7 +103,7 @@ impl Door {
 
     fn admit(&self, cluster: &str, headers: &HeaderMap) -> Result<ClusterName, Refusal> {
         let named = self.webhook.clusters.resolve(cluster);
-        let token = headers.get(header::AUTHORIZATION).map(|value| value.as_bytes());
+        let token = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
         // A name that cannot be is told only to those who have a token.
         let nobody = || ClusterName::new("x").map_err(Refusal::from);
         let probe = named.clone().or_else(|_| nobody())?;
