@@ -74,7 +74,9 @@ fn log() -> String {
         out.push('\n');
     }
     for pod in 0..PODS {
-        for line in log.lines().filter(|line| line.contains(POD)) {
+        let mine = format!("\"name\":\"{POD}\"");
+        let of_it = |line: &&str| line.contains(&mine) && line.contains("\"resource\":\"pods\"");
+        for line in log.lines().filter(of_it) {
             let line = line.replace(POD, &format!("web-597699c6dd-p{pod:04}"));
             let line =
                 line.replace(&uid, &format!("{pod:08x}{}", uid.get(8..).unwrap_or_default()));

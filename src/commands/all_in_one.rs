@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use axum::Router;
+use kausal_consumers::Metrics;
 use kausal_consumers::sink::StoreSink;
 use kausal_runtime::prometheus_client::registry::Registry;
 use kausal_runtime::readiness::Readiness;
@@ -18,6 +19,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
 use super::process::{Settings, pipeline};
+use super::store_metrics::StoreMetrics;
 use crate::answer::Outcome;
 use crate::cli::AllInOne;
 use crate::config::{Door, Loaded};
@@ -65,6 +67,12 @@ struct Bound {
 pub(crate) async fn start(loaded: &Loaded, settings: Settings) -> anyhow::Result<Running> {
     let webhook_tls = settings.webhook.tls().map(TlsConfig::load).transpose();
     let webhook_tls = webhook_tls.map_err(|error| loaded.wrong("webhook.tls", &error))?;
+    if webhook_tls.is_none() && !loaded.config.webhook.tokens.is_empty() {
+        // client-go drops credentials on plain http.
+        tracing::warn!(
+            "webhook.tokens without webhook.tls: an apiserver sends its token over https only"
+        );
+    }
     let webhook = Bound::new("webhook.listen", settings.webhook.listen(), webhook_tls).await?;
     let http = Bound::of(settings.http, "http.listen").await?;
     let grpc = Bound::of(settings.grpc, "grpc.listen").await?;
@@ -73,33 +81,33 @@ pub(crate) async fn start(loaded: &Loaded, settings: Settings) -> anyhow::Result
     let readiness = Readiness::default();
     let opening = readiness.latch("store");
     let mut registry = Registry::default();
+    let metrics = Metrics::register(&mut registry);
+    let reading = kausal_storage_plugin::Metrics::register(&mut registry);
+    let storing = StoreMetrics::default();
+    registry.register_collector(Box::new(storing.clone()));
+    let (mut doors, stop) = (JoinSet::new(), CancellationToken::new());
+    admin.open(&mut doors, admin::router(readiness, Arc::new(registry)), &stop);
+
     let (url, config) = (http.url(), settings.store.clone());
     let holder = Some(url.clone());
     let store = tokio::task::spawn_blocking(move || EmbeddedStore::open(&config, holder)).await??;
     let store: Arc<EmbeddedStore> = Arc::new(store);
+    storing.opened(store.clone());
     let sink = Arc::new(StoreSink::new(store.clone()));
-    let pipeline = pipeline(loaded, settings.filter, sink, &settings.store.dir, &mut registry)?;
+    let pipeline = pipeline(loaded, settings.filter, sink, &settings.store.dir, metrics)?;
     let reader = Reader::new(store as Arc<dyn SpanStore>, settings.read);
-    let reading = kausal_storage_plugin::Metrics::register(&mut registry);
     let served = Doors::new(reader.clone(), reading);
-    drop(opening);
 
     let (plugin, health) = grpc_router(served.clone()).await;
-    let mut running = Running {
-        url,
-        grpc: grpc.address,
-        webhook: webhook.url(),
-        pipeline: pipeline.clone(),
-        reader,
-        doors: JoinSet::new(),
-        stop: CancellationToken::new(),
-        health,
-    };
+    let (grpc_at, webhook_at) = (grpc.address, webhook.url());
     // `kausal ingest` beside a running server finds this door in the store's lock.
-    running.open(http, http_router(served).merge(plugin.clone().reset_fallback()));
-    running.open(grpc, plugin);
-    running.open(webhook, settings.webhook.router(pipeline));
-    running.open(admin, admin::router(readiness, Arc::new(registry)));
+    let both = http_router(served).merge(plugin.clone().reset_fallback());
+    http.open(&mut doors, both, &stop);
+    grpc.open(&mut doors, plugin, &stop);
+    webhook.open(&mut doors, settings.webhook.router(pipeline.clone()), &stop);
+    drop(opening);
+    let running =
+        Running { url, grpc: grpc_at, webhook: webhook_at, pipeline, reader, doors, stop, health };
     running.announce();
     Ok(running)
 }
@@ -118,6 +126,10 @@ impl Bound {
         Ok(Self { address: listener.local_addr()?, listener, tls })
     }
 
+    fn open(self, doors: &mut JoinSet<()>, router: Router, stop: &CancellationToken) {
+        doors.spawn(serve::serve(self.listener, self.tls, router, stop.clone()));
+    }
+
     /// How this machine reaches it.
     fn url(&self) -> String {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
@@ -130,11 +142,6 @@ impl Bound {
 }
 
 impl Running {
-    fn open(&mut self, door: Bound, router: Router) {
-        let Bound { listener, tls, .. } = door;
-        self.doors.spawn(serve::serve(listener, tls, router, self.stop.clone()));
-    }
-
     fn announce(&self) {
         tracing::info!(webhook = %self.webhook, http = %self.url, grpc = %self.grpc, "serving");
     }

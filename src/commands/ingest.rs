@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use kausal_consumers::Metrics;
 use kausal_consumers::sink::{ExportConfig, ExportSink, Sink, StoreSink};
 use kausal_consumers::source::file::{self, IngestReport, Progress};
 use kausal_runtime::prometheus_client::registry::Registry;
@@ -28,7 +29,8 @@ pub(crate) fn run(loaded: &Loaded, flags: &Ingest) -> anyhow::Result<Outcome> {
     // Kept until the last acknowledgement: it drives the connection to a holder.
     let runtime = runtime()?;
     let (sink, dir) = sink(loaded, &flags.target, runtime.handle())?;
-    let pipeline = pipeline(loaded, filter, sink, &dir, &mut Registry::default())?;
+    let pipeline =
+        pipeline(loaded, filter, sink, &dir, Metrics::register(&mut Registry::default()))?;
     let mut shown = Shown::new(flags.quiet);
     let report = file::ingest(&pipeline, &cluster, &inputs, &mut |progress| shown.show(progress))?;
     shown.end();
@@ -78,15 +80,14 @@ fn summary(report: &IngestReport) -> String {
     let counts = &report.counts;
     let (kept, counted) = (counts.kept_total(), counts.filtered_total());
     let set_aside = counts.rejected_total();
-    let mut text = format!(
+    let head = format!(
         "{} events in {:.1} s: {kept} kept, {counted} counted only, {set_aside} set aside",
         kept + counted + set_aside,
         report.seconds,
     );
-    for (reason, count) in &counts.rejected {
-        text.push_str(&format!("\n  set aside, {reason}: {count}"));
-    }
-    text
+    let reasons = counts.rejected.iter();
+    let reasons = reasons.map(|(reason, count)| format!("\n  set aside, {reason}: {count}"));
+    std::iter::once(head).chain(reasons).collect()
 }
 
 /// One line that is written over itself, where somebody watches.
@@ -109,8 +110,8 @@ impl Shown {
                 format!(" {:>3} %", now.bytes.min(total) * 100 / total)
             });
             let name = Path::new(now.input).file_name().unwrap_or_default().to_string_lossy();
-            let rate = now.events as f64 / elapsed;
-            progress(&format!("{name}{share}  {} events, {rate:.0}/s", now.events));
+            let rate = u128::from(now.events) * 1_000 / now.elapsed.as_millis().max(1);
+            progress(&format!("{name}{share}  {} events, {rate}/s", now.events));
         }
         ControlFlow::Continue(())
     }

@@ -9,6 +9,7 @@ mod ingest;
 mod process;
 mod search;
 mod store;
+mod store_metrics;
 mod trace;
 mod view_text;
 

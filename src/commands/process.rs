@@ -9,7 +9,6 @@ use kausal_consumers::sink::Sink;
 use kausal_consumers::source::webhook::Webhook;
 use kausal_consumers::{Clusters, Filter, Metrics, Pipeline, PipelineParts};
 use kausal_runtime::clock;
-use kausal_runtime::prometheus_client::registry::Registry;
 use kausal_storage_plugin::ReadLimits;
 use kausal_store::{Clock, EmbeddedConfig};
 use kausal_trace::UnixNanos;
@@ -87,7 +86,7 @@ pub(crate) fn pipeline(
     filter: Filter,
     sink: Arc<dyn Sink>,
     dir: &Path,
-    registry: &mut Registry,
+    metrics: Metrics,
 ) -> anyhow::Result<Arc<Pipeline>> {
     let letters = &loaded.config.dead_letters;
     let folder = if letters.folder.as_os_str().is_empty() {
@@ -105,7 +104,7 @@ pub(crate) fn pipeline(
         sink,
         dead_letters: Some(dead_letters),
         clock: Clock::new(|| UnixNanos(clock::now())),
-        metrics: Metrics::register(registry),
+        metrics,
     }))
 }
 

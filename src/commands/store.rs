@@ -20,8 +20,8 @@ pub(crate) fn run(loaded: &Loaded, command: &StoreCommand) -> anyhow::Result<Out
 }
 
 fn text(stats: &StoreStats) -> String {
-    let mut out = String::new();
-    let mut line = |name: &str, value: String| out.push_str(&format!("{name:<18}{value}\n"));
+    let mut lines = Vec::new();
+    let mut line = |name: &str, value: String| lines.push(format!("{name:<18}{value}\n"));
     let time = |time: Option<UnixNanos>| time.map_or("none".to_owned(), |time| time.to_string());
     line("facts", stats.facts.to_string());
     line("frames", stats.frames.to_string());
@@ -42,7 +42,7 @@ fn text(stats: &StoreStats) -> String {
         );
     }
     line("format", stats.format.to_string());
-    out
+    lines.concat()
 }
 
 fn bytes(count: u64) -> String {
