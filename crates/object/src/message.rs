@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
-use memchr::{memchr, memchr2_iter};
+use memchr::{memchr2, memchr3_iter};
 
 use crate::redact::Value;
 use crate::redact::rules::{DUMPS, VALUE_LABEL_END, VALUE_LABELS};
@@ -55,12 +55,14 @@ pub(crate) fn may_quote(raw: &str) -> bool {
     static LABEL: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(VALUE_LABEL_END));
     static ESCAPE: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("\\u"));
     let bytes = raw.as_bytes();
-    LABEL.find(bytes).is_some() || memchr(b'{', bytes).is_some() || ESCAPE.find(bytes).is_some()
+    LABEL.find(bytes).is_some()
+        || memchr2(b'{', b'|', bytes).is_some()
+        || ESCAPE.find(bytes).is_some()
 }
 
 /// Where the next refused value begins, and its length.
 fn next_value(text: &str) -> Option<(usize, usize)> {
-    memchr2_iter(b':', b'{', text.as_bytes()).find_map(|at| {
+    memchr3_iter(b':', b'{', b'|', text.as_bytes()).find_map(|at| {
         let (before, rest) = text.split_at_checked(at + 1)?;
         if VALUE_LABELS.iter().any(|label| before.ends_with(label)) {
             let start = text.len() - rest.trim_start().len();

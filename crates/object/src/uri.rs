@@ -1,19 +1,26 @@
 //! Request URIs carry what was typed into a container.
 //!
-//! Promise: of the arguments of `exec` and `attach` only the program's name stays; of any URI the
-//! values of parameters with a secret's name go. Everything else is copied byte for byte.
+//! Promise: of the arguments of `exec` and `attach`, also of those sent to a kubelet through its
+//! node's proxy, only the program's name stays; of any URI the values of parameters with a secret's
+//! name go. Everything else is copied byte for byte.
 
 use std::borrow::Cow;
 
 use crate::BodyContext;
 use crate::redact::{Value, rules::is_secret_name};
 
+/// Steps of a path that run a command: subresources of pods, and the kubelet's own paths, which
+/// have namespace, pod and container behind them (`nodes/a/proxy/run/shop/web/app`).
+const COMMAND_PATHS: [&str; 3] = ["exec", "attach", "run"];
+/// Parameters that hold a command: the apiserver's, and that of the kubelet's `run`.
+const COMMAND_PARAMETERS: [&str; 2] = ["command", "cmd"];
+
 /// Appends a request URI with its secrets redacted.
 pub fn redact_uri(uri: &str, cx: &BodyContext<'_>, out: &mut String) {
     let query = uri.split_once('?').filter(|_| !cx.redaction.is_disabled());
     let Some((path, query)) = query else { return out.push_str(uri) };
     let runs_commands = matches!(cx.subresource, "exec" | "attach")
-        || matches!(path.trim_end_matches('/').rsplit('/').next(), Some("exec" | "attach"));
+        || path.split('/').any(|step| COMMAND_PATHS.contains(&step));
     out.push_str(path);
     let mut separator = '?';
     let mut arguments = 0;
@@ -22,7 +29,7 @@ pub fn redact_uri(uri: &str, cx: &BodyContext<'_>, out: &mut String) {
         separator = '&';
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let decoded = percent_decoded(name);
-        if runs_commands && decoded == "command" {
+        if runs_commands && COMMAND_PARAMETERS.contains(&&*decoded) {
             out.push_str(name);
             out.push('=');
             push_argument(value, arguments, cx, out);

@@ -318,6 +318,14 @@ fn messages_lose_the_values_they_quote() {
         "spec: Forbidden: may not change\n  core.PodSpec{Env: \"c4n4ry\"}",
         "spec: Forbidden: may not change\n  <secret>",
     );
+    say(
+        "Object 'Kind' is missing in '{\"data\":{\"a\":\"c4n4ry\"}}'",
+        "Object 'Kind' is missing in \"<secret>\"",
+    );
+    say(
+        "ReadString: expects \", error found in #10 byte of ...|c4n4ry\":1|..., bigger context",
+        "ReadString: expects \", error found in #10 byte of <secret>",
+    );
     say("pods \"web\" not found", "pods \"web\" not found");
     check(
         "pods",
@@ -347,6 +355,15 @@ fn uris_lose_the_arguments_of_commands() {
     say(
         "/api/v1/namespaces/x/services/y/proxy/?access_token=c4n4ry&a=b",
         "/api/v1/namespaces/x/services/y/proxy/?access_token=<secret>&a=b",
+    );
+    let node = "/api/v1/nodes/a/proxy";
+    say(
+        &format!("{node}/exec/shop/web/app?command=sh&command=c4n4ry"),
+        &format!("{node}/exec/shop/web/app?command=sh&command=<secret>"),
+    );
+    say(
+        &format!("{node}/run/shop/web/app?cmd=mysql+-pc4n4ry"),
+        &format!("{node}/run/shop/web/app?cmd=mysql+<secret>"),
     );
     say("/api/v1/pods?limit=500&resourceVersion=0", "/api/v1/pods?limit=500&resourceVersion=0");
     say("/api/v1/pods", "/api/v1/pods");

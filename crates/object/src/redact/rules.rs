@@ -114,10 +114,10 @@ pub const VALUE_LABELS: &[&str] = &["Invalid value:", "Unsupported value:", "Dup
 /// What [`VALUE_LABELS`] have in common.
 pub const VALUE_LABEL_END: &str = "value:";
 
-/// Where the apiserver prints whole structures of its own, with all their values and without an
-/// end that could be found: from the word that ends so, the rest of the message goes. Each ends
-/// with a brace.
-pub const DUMPS: &[&str] = &["Spec{", "Container{", "EnvVar{"];
+/// Where the apiserver prints whole structures, or what stood around a fault in a body, without an
+/// end that could be found: from the word that holds one of these, the rest of the message goes.
+/// All end with `{` or `|`.
+pub const DUMPS: &[&str] = &["Spec{", "Container{", "EnvVar{", "'{", "...|"];
 
 /// Members whose text is searched for [`VALUE_LABELS`].
 pub const MESSAGE_MEMBERS: &[&str] = &["message", "note"];
