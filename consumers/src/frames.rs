@@ -234,3 +234,82 @@ pub(crate) fn write_key(writer: &mut SpanWriter<'_>, key: KeyRef<'_>) {
         .str(attribute::NAMESPACE, key.namespace)
         .str(attribute::NAME, key.name);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use kausal_trace::SpanRef;
+
+    use super::*;
+
+    fn key(name: &str) -> KeyRef<'_> {
+        KeyRef { cluster: "c", group: "", resource: "pods", namespace: "n", name }
+    }
+
+    /// Object frames written for names, in one batch.
+    fn write(memory: &FrameMemory, names: &[&str]) -> (usize, Vec<Mark>) {
+        let (mut batch, mut frames) = (SpanBatch::default(), BatchFrames::default());
+        for name in names {
+            let key = key(name);
+            frames.object(memory, &mut batch, key, KeyHash::of(key), Window(990_000));
+        }
+        (batch.len(), frames.take())
+    }
+
+    #[test]
+    fn a_frame_is_written_until_its_batch_was_acknowledged() {
+        let memory = FrameMemory::default();
+        assert_eq!(write(&memory, &["a", "b", "a"]).0, 2, "once in a batch");
+        let (count, frames) = write(&memory, &["a", "b"]);
+        assert_eq!(count, 2, "the first batch was not acknowledged");
+        memory.acknowledged(&frames);
+        assert_eq!(write(&memory, &["a", "b", "c"]).0, 1);
+    }
+
+    #[test]
+    fn memory_is_bounded_and_forgets_what_is_not_asked_for() {
+        let memory = FrameMemory::new(200);
+        let names: Vec<String> = (0..1_000).map(|number| format!("pod-{number}")).collect();
+        for name in &names {
+            memory.acknowledged(&write(&memory, &[name, "asked"]).1);
+            let generations = memory.lock();
+            assert!(generations.younger.len() + generations.older.len() <= 201);
+        }
+        assert_eq!(write(&memory, &["asked"]).0, 0);
+        assert_eq!(write(&memory, &["pod-999"]).0, 0);
+        assert_eq!(write(&memory, &["pod-0"]).0, 1, "forgotten, so written again");
+    }
+
+    #[test]
+    fn a_link_stands_in_both_catalogues() {
+        let end = |name, uid| LinkEnd { key: key(name), uid, kind: "Pod", api_version: "v1" };
+        let day = Day(20_000);
+        let (own, other) = (end("child", "u1"), end("parent", "u2"));
+        let frame = LinkFrame { day, own, other, role: Role::Parent, class: "owner" };
+        let (memory, mut batch) = (FrameMemory::default(), SpanBatch::default());
+        let mut frames = BatchFrames::default();
+        frames.link(&memory, &mut batch, &frame);
+        frames.link(&memory, &mut batch, &frame);
+        let told: BTreeSet<_> = batch
+            .iter()
+            .map(|span| {
+                let span = SpanRef::parse(span.bytes).unwrap();
+                let trace = TraceId::catalogue(KeyHash::of(span.object_key()), day);
+                assert_eq!((span.trace, span.start, span.end), (trace, day.start(), day.end()));
+                [
+                    span.str(attribute::NAME),
+                    span.str(attribute::UID),
+                    span.str(attribute::LINK_ROLE),
+                    span.str(attribute::LINK_NAME),
+                    span.str(attribute::LINK_UID),
+                ]
+                .map(str::to_owned)
+            })
+            .collect();
+        let expected =
+            [["child", "u1", "parent", "parent", "u2"], ["parent", "u2", "child", "child", "u1"]];
+        assert_eq!(batch.len(), 2);
+        assert_eq!(told, expected.map(|end| end.map(str::to_owned)).into());
+    }
+}

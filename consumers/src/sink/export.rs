@@ -134,7 +134,10 @@ impl ExportSink {
         let started = Stopwatch::start();
         for tries in 1.. {
             let status = match self.client.clone().export(message.clone()).await {
-                Ok(answer) => return Ok(self.note_rejected(answer.into_inner())),
+                Ok(answer) => {
+                    self.note_rejected(answer.into_inner());
+                    return Ok(());
+                }
                 Err(status) => status,
             };
             match self.backoff.after(tries, started.elapsed()).filter(|_| is_passing(&status)) {

@@ -70,7 +70,7 @@ impl<'a> Told<'a> {
         let (mut kind, mut api_version) = (Cow::default(), Cow::default());
         for member in members(body) {
             let value = member.ok()?;
-            match &*value.key() {
+            match value.raw_key {
                 "kind" => kind = text(value.value),
                 "apiVersion" => api_version = text(value.value),
                 key => told.take(key, value.value),

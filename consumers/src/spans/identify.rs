@@ -62,7 +62,7 @@ pub(super) fn is_plausible(key: KeyRef<'_>) -> bool {
 fn generated_name<'a>(group: &str, resource: &str, body: &'a str) -> Option<Cow<'a, str>> {
     let (mut kind, mut api_version, mut name) = (None, None, None);
     for member in members(body).map_while(Result::ok) {
-        match &*member.key() {
+        match member.raw_key {
             "kind" => kind = json::string(member.value),
             "apiVersion" => api_version = json::string(member.value),
             "metadata" => name = text_member(member.value, "name"),
