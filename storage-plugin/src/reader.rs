@@ -12,7 +12,7 @@ use kausal_story::mode::Reach as Modifier;
 use kausal_story::{Display, Manifest, Mode, Story, manifest_at, tell, view};
 use kausal_trace::view::MESSAGE_BYTES_MAX;
 use kausal_trace::{
-    Day, IdParts, SpanId, SpanRecord, TraceId, UnixNanos, ViewId, ViewSpan, Window,
+    Day, IdParts, SpanId, SpanRecord, SpanRef, TraceId, UnixNanos, ViewId, ViewSpan, Window,
 };
 use kausal_trace::{attribute as a, export};
 
@@ -21,11 +21,15 @@ use crate::error::ReadError;
 use crate::gather::{Gathering, Meter, Range, When, gather, object_of, windows_of};
 use crate::query::{ObjectQuery, ROWS_DEFAULT, SearchRequest, SearchRows, ViewDocument};
 use crate::resolve::{not_found, others_named, resolve};
-use crate::search::{Filter, Finds, Found, identity, pages, row};
+use crate::search::{
+    Filter, Finds, Found, identity, is_told_by_another, may_be_partial, pages, row,
+};
 use crate::stop::Stop;
 
 /// What a story shows unless told otherwise: the object and what it owns.
 const STORY_MODE: Mode = Mode { display: Display::Tracing, reach: Modifier::OwnedObjects };
+/// Requests of one collection whose fuller record is looked for.
+const PARTIAL_LOOKUPS_MAX: usize = 500;
 /// Hits looked at for one list of objects.
 const FIND_HITS_MAX: usize = 5_000;
 
@@ -171,6 +175,7 @@ impl Reader {
             format!("{other} shares this id with {object}; open it by a search that finds it alone")
         });
         gathering.gathered.warnings.extend(others);
+        self.leave_out_partial(&mut gathering, stop)?;
         Ok(Some(self.render(&gathering, mode, id)))
     }
 
@@ -234,8 +239,37 @@ impl Reader {
             return Err(ReadError::not_found("the store is empty", "ingest an audit log first"));
         };
         let mut meter = Meter::start(&*self.store, &self.limits, stop);
-        let gathering = gather(&mut meter, &object, When::Wish(from, to), reach, horizon)?;
-        gathering.map_or_else(|| Err(self.unknown(query, &object, horizon, stop)?), Ok)
+        let Some(mut gathering) =
+            gather(&mut meter, &object, When::Wish(from, to), reach, horizon)?
+        else {
+            return Err(self.unknown(query, &object, horizon, stop)?);
+        };
+        self.leave_out_partial(&mut gathering, stop)?;
+        Ok(gathering)
+    }
+
+    /// Collections hold early stages of requests that did not know their object's name yet; where
+    /// the object's own record is there, that one tells the act.
+    fn leave_out_partial(&self, gathering: &mut Gathering, stop: &Stop) -> Result<(), ReadError> {
+        let mut lookups = PARTIAL_LOOKUPS_MAX;
+        for object in &mut gathering.gathered.objects {
+            if !may_be_partial(&object.key) {
+                continue;
+            }
+            let mut kept = Vec::with_capacity(object.spans.len());
+            for bytes in object.spans.drain(..) {
+                stop.check()?;
+                let span = SpanRef::parse(&bytes).ok().filter(|_| lookups > 0);
+                lookups -= usize::from(span.is_some());
+                let told =
+                    span.map_or(Ok(false), |span| is_told_by_another(&*self.store, &span))?;
+                if !told {
+                    kept.push(bytes);
+                }
+            }
+            object.spans = kept;
+        }
+        Ok(())
     }
 
     /// Why there is nothing: not in this time, or not at all.

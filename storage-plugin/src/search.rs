@@ -19,6 +19,8 @@ use crate::stop::Stop;
 
 /// Hits of one call to the store.
 const PAGE_HITS: usize = 500;
+/// Records of one audit id that are looked at: a few stages from a few servers.
+const STAGES_MAX: usize = 16;
 /// Windows on either side of a hit that its view shows.
 const WINDOWS_AROUND: u64 = 1;
 
@@ -95,7 +97,10 @@ pub(crate) fn pages(
         let before = seen.len();
         for hit in &answer.hits {
             let Ok(span) = SpanRef::parse(&hit.bytes) else { continue };
-            if seen.insert((hit.trace, hit.span)) && !take(hit, &span) {
+            if !seen.insert((hit.trace, hit.span)) || is_told_by_another(store, &span)? {
+                continue;
+            }
+            if !take(hit, &span) {
                 return Ok(true);
             }
         }
@@ -107,6 +112,35 @@ pub(crate) fn pages(
         query.to = Some(UnixNanos(oldest.start.0 + 1));
     }
     Ok(true)
+}
+
+/// Whether facts of this object may have a fuller record elsewhere.
+pub(crate) fn may_be_partial(object: &ObjectKey) -> bool {
+    object.name.is_empty() || object.resource == "events"
+}
+
+/// Whether a fuller record of the same request is stored elsewhere: this one of an early stage or
+/// a cut copy did not know its object's name (`generateName`), or is the write of an Event that
+/// lost its body.
+pub(crate) fn is_told_by_another(
+    store: &dyn SpanStore,
+    span: &SpanRef<'_>,
+) -> Result<bool, ReadError> {
+    let audit_id = span.str(a::AUDIT_ID);
+    let is_event = |span: &SpanRef<'_>| span.kind() == Some(FactKind::Event);
+    let nameless = span.str(a::NAME).is_empty() && span.str(a::VERB) == "create";
+    let event_write = !is_event(span) && span.str(a::RESOURCE) == "events";
+    if audit_id.is_empty() || !(nameless || event_write) {
+        return Ok(false);
+    }
+    let request = |span: &SpanRef<'_>| {
+        [a::USERNAME, a::VERB, a::REQUEST_URI].map(|name| span.str(name).to_owned())
+    };
+    let found = store.search(&SearchQuery::newest(STAGES_MAX).with(a::AUDIT_ID, audit_id))?;
+    Ok(found.hits.iter().filter_map(|hit| SpanRef::parse(&hit.bytes).ok()).any(|other| {
+        event_write && is_event(&other)
+            || nameless && !other.str(a::NAME).is_empty() && request(&other) == request(span)
+    }))
 }
 
 /// An object that was found, and where.

@@ -74,18 +74,19 @@ impl Told {
         self.reader.story(&query(object), &Stop::default()).expect("a story")
     }
 
-    /// Every object that has facts, once requests are merged: an early stage that did not know its
-    /// object's name yet belongs to the act it became.
+    /// Every object that has facts, once requests are merged: a record that did not know its
+    /// object's name belongs to the act it became, and the write of an Event whose body was
+    /// lost to the event.
     pub fn objects(&self) -> BTreeSet<ObjectKey> {
         let store = self.reader.store();
         let found = store.search(&SearchQuery::newest(1_000_000)).expect("facts");
         assert!(!found.exhausted);
         let spans = found.hits.iter().map(|hit| SpanRef::parse(&hit.bytes).expect("a span"));
         let spans: Vec<_> = spans.collect();
-        let finished = spans.iter().filter(|span| !is_early(span)).map(request);
-        let finished: BTreeSet<_> = finished.collect();
-        let facts =
-            spans.iter().filter(|span| !is_early(span) || !finished.contains(&request(span)));
+        let whole = spans.iter().filter(|span| !is_partial(span));
+        let whole: BTreeSet<_> = whole.map(|span| span.str(attribute::AUDIT_ID)).collect();
+        let is_told = |span: &SpanRef<'_>| whole.contains(span.str(attribute::AUDIT_ID));
+        let facts = spans.iter().filter(|span| !is_partial(span) || !is_told(span));
         facts.map(|span| span.object_key().to_owned()).collect()
     }
 
@@ -121,12 +122,9 @@ pub fn query(object: &str) -> ObjectQuery {
     ObjectQuery { namespace: Some("shop".to_owned()), ..query }
 }
 
-fn is_early(span: &SpanRef<'_>) -> bool {
-    span.str(attribute::AUDIT_STAGE) == "RequestReceived" && span.str(attribute::NAME).is_empty()
-}
-
-/// What all records of one request share.
-fn request<'a>(span: &SpanRef<'a>) -> [&'a str; 4] {
-    use attribute::{AUDIT_ID, REQUEST_URI, USERNAME, VERB};
-    [AUDIT_ID, USERNAME, VERB, REQUEST_URI].map(|name| span.str(name))
+fn is_partial(span: &SpanRef<'_>) -> bool {
+    let is_create = span.str(attribute::VERB) == "create";
+    let is_nameless = span.str(attribute::NAME).is_empty();
+    let is_event_write = span.name != "event" && span.str(attribute::RESOURCE) == "events";
+    is_create && is_nameless || is_event_write
 }
