@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use listen::{Door, ListenConfig};
 pub(crate) use redaction::RedactionConfig;
-pub(crate) use store::StoreConfig;
+pub(crate) use store::{StoreConfig, wall_clock};
 
 use crate::answer::UsageError;
 

@@ -94,7 +94,7 @@ pub(crate) async fn start(loaded: &Loaded, settings: Settings) -> anyhow::Result
     let store: Arc<EmbeddedStore> = Arc::new(store);
     storing.opened(store.clone());
     let sink = Arc::new(StoreSink::new(store.clone()));
-    let pipeline = pipeline(loaded, settings.filter, sink, &settings.store.dir, metrics)?;
+    let pipeline = pipeline(loaded, settings.filter, sink, &settings.store, metrics)?;
     let reader = Reader::new(store as Arc<dyn SpanStore>, settings.read);
     let served = Doors::new(reader.clone(), reading);
 

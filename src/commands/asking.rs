@@ -35,7 +35,7 @@ impl Source {
         if let Some(dir) = &target.store {
             config.dir.clone_from(dir);
         }
-        if !config.dir.is_dir() {
+        if !EmbeddedStore::is_at(&config.dir) {
             let dir = config.dir.display();
             return Err(NothingFound(format!(
                 "there is no store in {dir}; fill one with kausal ingest, or name it with --store"

@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use kausal_consumers::ClusterName;
 use kausal_consumers::source::file::{self, Input};
+use kausal_runtime::clock;
 use kausal_storage_plugin::{ObjectQuery, Stop};
+use kausal_store::Clock;
 use kausal_story::text::{TextStyle, render};
+use kausal_trace::UnixNanos;
 
 use super::all_in_one::{Running, runtime, start};
 use super::process::Settings;
@@ -17,6 +20,8 @@ use crate::config::Loaded;
 /// An audit log of Kubernetes 1.36, gzip; `tests/data/capture` says how it was made.
 const CAPTURE: &[u8] = include_bytes!("../../tests/data/capture/audit.jsonl.gz");
 const CLUSTER: &str = "capture";
+/// When the capture was made: 20 Nov 2026, 16:00 UTC.
+const CAPTURED: UnixNanos = UnixNanos::from_seconds(1_795_190_400);
 /// The demo leaves the real store alone.
 const STORE_DIR: &str = "./kausal-demo";
 
@@ -24,7 +29,9 @@ const STORE_DIR: &str = "./kausal-demo";
 pub(crate) fn run(loaded: &Loaded, flags: &AllInOne) -> anyhow::Result<Outcome> {
     let store = flags.store.clone().unwrap_or_else(|| PathBuf::from(STORE_DIR));
     let flags = AllInOne { store: Some(store.clone()), ..flags.clone() };
-    let settings = Settings::of(loaded, &flags)?;
+    let mut settings = Settings::of(loaded, &flags)?;
+    // The capture is no news from the future, however wrong this machine's clock is.
+    settings.store.clock = Some(Clock::new(|| UnixNanos(clock::now()).max(CAPTURED)));
     runtime()?.block_on(async {
         let running = start(loaded, settings).await?;
         print(&tell(&running).await?)?;

@@ -2,14 +2,14 @@
 
 use std::io::IsTerminal;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use kausal_consumers::Metrics;
 use kausal_consumers::sink::{ExportConfig, ExportSink, Sink, StoreSink};
 use kausal_consumers::source::file::{self, IngestReport, Progress};
 use kausal_runtime::prometheus_client::registry::Registry;
-use kausal_store::{EmbeddedStore, OpenError};
+use kausal_store::{EmbeddedConfig, EmbeddedStore, OpenError};
 
 use super::all_in_one::runtime;
 use super::process::{clusters, filter, pipeline};
@@ -28,21 +28,21 @@ pub(crate) fn run(loaded: &Loaded, flags: &Ingest) -> anyhow::Result<Outcome> {
     let filter = filter(loaded)?;
     // Kept until the last acknowledgement: it drives the connection to a holder.
     let runtime = runtime()?;
-    let (sink, dir) = sink(loaded, &flags.target, runtime.handle())?;
+    let (sink, store) = sink(loaded, &flags.target, runtime.handle())?;
     let pipeline =
-        pipeline(loaded, filter, sink, &dir, Metrics::register(&mut Registry::default()))?;
+        pipeline(loaded, filter, sink, &store, Metrics::register(&mut Registry::default()))?;
     let mut shown = Shown::new(flags.quiet);
     let report = file::ingest(&pipeline, &cluster, &inputs, &mut |progress| shown.show(progress))?;
     shown.end();
     Ok(told(&report, flags.quiet))
 }
 
-/// Where spans go, and the folder for what belongs beside them: the redaction key, dead letters.
+/// Where spans go, and the store beside which the redaction key and dead letters lie.
 fn sink(
     loaded: &Loaded,
     target: &Target,
     runtime: &tokio::runtime::Handle,
-) -> anyhow::Result<(Arc<dyn Sink>, PathBuf)> {
+) -> anyhow::Result<(Arc<dyn Sink>, EmbeddedConfig)> {
     let mut config = loaded.config.store.validate(loaded)?;
     if let Some(dir) = &target.store {
         config.dir.clone_from(dir);
@@ -52,11 +52,11 @@ fn sink(
         Ok(Arc::new(ExportSink::new(&config, runtime.clone())?))
     };
     if let Some(url) = &target.server {
-        return Ok((export(url.clone())?, config.dir));
+        return Ok((export(url.clone())?, config));
     }
     match EmbeddedStore::open(&config, None) {
-        Ok(store) => Ok((Arc::new(StoreSink::new(Arc::new(store))), config.dir)),
-        Err(OpenError::Held { address: Some(address), .. }) => Ok((export(address)?, config.dir)),
+        Ok(store) => Ok((Arc::new(StoreSink::new(Arc::new(store))), config)),
+        Err(OpenError::Held { address: Some(address), .. }) => Ok((export(address)?, config)),
         Err(error) => Err(error.into()),
     }
 }

@@ -1,6 +1,5 @@
 //! From a valid configuration to running parts, for every command that writes or serves.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use kausal_audit::Limits;
@@ -8,13 +7,11 @@ use kausal_consumers::dead_letters::DeadLetters;
 use kausal_consumers::sink::Sink;
 use kausal_consumers::source::webhook::Webhook;
 use kausal_consumers::{Clusters, Filter, Metrics, Pipeline, PipelineParts};
-use kausal_runtime::clock;
 use kausal_storage_plugin::ReadLimits;
-use kausal_store::{Clock, EmbeddedConfig};
-use kausal_trace::UnixNanos;
+use kausal_store::EmbeddedConfig;
 
 use crate::cli::AllInOne;
-use crate::config::{Door, Loaded};
+use crate::config::{Door, Loaded, wall_clock};
 
 /// Folder of the dead letters within that of the store.
 const DEAD_LETTERS: &str = "dead-letters";
@@ -80,17 +77,17 @@ pub(crate) fn read(loaded: &Loaded) -> anyhow::Result<ReadLimits> {
     Ok(limits.map_err(|error| loaded.wrong(&format!("read.{}", error.setting), &error))?)
 }
 
-/// The pipeline from bytes to durable spans; `dir` is the folder of the store.
+/// The pipeline from bytes to durable spans; what belongs beside the store goes into its folder.
 pub(crate) fn pipeline(
     loaded: &Loaded,
     filter: Filter,
     sink: Arc<dyn Sink>,
-    dir: &Path,
+    store: &EmbeddedConfig,
     metrics: Metrics,
 ) -> anyhow::Result<Arc<Pipeline>> {
     let letters = &loaded.config.dead_letters;
     let folder = if letters.folder.as_os_str().is_empty() {
-        dir.join(DEAD_LETTERS)
+        store.dir.join(DEAD_LETTERS)
     } else {
         letters.folder.clone()
     };
@@ -99,11 +96,11 @@ pub(crate) fn pipeline(
     })?;
     Ok(Pipeline::new(PipelineParts {
         filter,
-        redaction: Arc::new(loaded.config.redaction.load(dir, loaded)?),
+        redaction: Arc::new(loaded.config.redaction.load(&store.dir, loaded)?),
         limits: Limits::default(),
         sink,
         dead_letters: Some(dead_letters),
-        clock: Clock::new(|| UnixNanos(clock::now())),
+        clock: store.clock.clone().unwrap_or_else(wall_clock),
         metrics,
     }))
 }

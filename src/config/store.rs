@@ -44,9 +44,14 @@ impl StoreConfig {
             dir: self.dir.clone(),
             retention,
             indexed: self.indexed.clone(),
-            clock: Some(Clock::new(|| UnixNanos(clock::now()))),
+            clock: Some(wall_clock()),
         })
     }
+}
+
+/// The clock of this machine.
+pub(crate) fn wall_clock() -> Clock {
+    Clock::new(|| UnixNanos(clock::now()))
 }
 
 /// `90s`, `30m`, `12h`, `30d`, `4w`.
