@@ -1,7 +1,8 @@
 //! One stream of events on its way into batches.
 //!
-//! Promise: an event that lost its time gets that of the nearest whole event of the same input,
-//! the earlier one where two are as near, and says so.
+//! Promise: an event that lost its time gets that of the nearest event of the same input that has
+//! one, the earlier of two that are as near, and says so. It waits for a later one no further than
+//! the end of the piece it came in.
 //! Never here: waiting. Whoever owns the stream decides what to do with a full batch.
 
 use std::fmt::Display;
