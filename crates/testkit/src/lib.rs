@@ -11,3 +11,4 @@ pub mod event;
 pub mod kausal;
 pub mod process;
 pub mod raw;
+pub mod store_contract;

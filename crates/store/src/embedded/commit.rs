@@ -3,15 +3,17 @@
 //! Promise: what is kept does not depend on the order inside a commit; spans older than the
 //! retention are counted, never stored.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use fjall::{Keyspace, OwnedWriteBatch, UserValue};
-use kausal_trace::window::WINDOWS_PER_DAY;
+use fjall::{Keyspace, OwnedWriteBatch};
 use kausal_trace::SpanRecord;
+use kausal_trace::window::WINDOWS_PER_DAY;
 
+use super::codec;
+use super::dictionaries::Compression;
 use super::engine::{Engine, FactsPartition, text};
 use super::indexer::Indexer;
-use super::key::{Place, Purpose, VALUE_OTLP, content_hash, span_key};
+use super::key::{KEY_BYTES, Place, Purpose, content_hash, span_key};
 use super::meta::{self, CLUSTERS_MAX, State};
 use super::posting::Posting;
 use super::queue::Submission;
@@ -20,6 +22,7 @@ use super::queue::Submission;
 pub(crate) struct Sources<'w> {
     pub(crate) engine: &'w Engine,
     pub(crate) indexer: &'w mut Indexer,
+    pub(crate) compression: &'w mut Compression,
     pub(crate) clusters: &'w mut BTreeMap<String, u64>,
     pub(crate) retention_windows: u64,
 }
@@ -38,17 +41,17 @@ impl Commit {
         state: State,
         submissions: &[Submission],
     ) -> Result<Self, String> {
-        let spans: usize = submissions.iter().map(|submission| submission.batch.len()).sum();
+        let spans = sorted(submissions);
         let mut builder = Builder {
-            batch: sources.engine.batch(spans * 2),
+            batch: sources.engine.batch(spans.len() * 2),
             state: State { commits: state.commits + 1, ..state },
-            facts: HashMap::new(),
-            frames: HashMap::new(),
+            indexes: BTreeMap::new(),
             sources,
         };
-        builder.look_ahead(submissions);
-        for record in records(submissions) {
-            builder.add(record)?;
+        builder.look_ahead(&spans);
+        builder.learn()?;
+        for same_slot in spans.chunk_by(|a, b| a.place.same_slot(b.place)) {
+            builder.add(same_slot)?;
         }
         let postings = builder.write_postings();
         let state = builder.state;
@@ -59,75 +62,90 @@ impl Commit {
     }
 }
 
-fn records(submissions: &[Submission]) -> impl Iterator<Item = SpanRecord<'_>> {
-    submissions.iter().flat_map(|submission| submission.batch.iter())
+#[derive(Clone, Copy)]
+struct Placed<'b> {
+    place: Place,
+    record: SpanRecord<'b>,
+}
+
+/// All spans in the order of their keys: neighbours go to neighbouring places in memory.
+fn sorted(submissions: &[Submission]) -> Vec<Placed<'_>> {
+    let records = submissions.iter().flat_map(|submission| submission.batch.iter());
+    // Foreign ids were refused at the door.
+    let placed = records.filter_map(|record| {
+        let place = Place::of(record.trace)?;
+        Some(Placed { place, record })
+    });
+    let mut spans: Vec<Placed<'_>> = placed.collect();
+    spans.sort_unstable_by_key(|span| (span.place, span.record.span));
+    spans
 }
 
 struct Builder<'w> {
     sources: Sources<'w>,
     batch: OwnedWriteBatch,
     state: State,
-    /// Partitions of this commit, by slot.
-    facts: HashMap<u32, FactsPartition>,
-    frames: HashMap<u32, Keyspace>,
+    /// Indexes of the partitions in this commit, by their first window.
+    indexes: BTreeMap<u64, Keyspace>,
 }
 
 impl Builder<'_> {
     /// The newest fact of all submissions decides what is too old, whatever their order.
-    fn look_ahead(&mut self, submissions: &[Submission]) {
-        let facts = records(submissions)
-            .filter_map(|record| Place::of(record.trace))
-            .filter(|place| place.purpose == Purpose::Facts);
-        let newest = facts.map(|place| place.end().0).max().unwrap_or(0);
+    fn look_ahead(&mut self, spans: &[Placed<'_>]) {
+        let facts = spans.iter().filter(|span| span.place.purpose == Purpose::Facts);
+        let newest = facts.map(|span| span.place.end().0).max().unwrap_or(0);
         self.state.newest_end = self.state.newest_end.max(newest);
     }
 
-    fn add(&mut self, record: SpanRecord<'_>) -> Result<(), String> {
-        // Foreign ids were refused at the door.
-        let Some(place) = Place::of(record.trace) else { return Ok(()) };
-        let horizon = self.state.newest_end.saturating_sub(self.sources.retention_windows);
-        if place.end().0 <= horizon {
-            self.state.expired += 1;
+    /// A new dictionary is in the same atomic batch as the first values made with it, and readers
+    /// know it before they can see those.
+    fn learn(&mut self) -> Result<(), String> {
+        let Some(learned) = self.sources.compression.learn_if_due(self.state.newest_end)? else {
             return Ok(());
+        };
+        let meta = &self.sources.engine.meta;
+        self.sources.engine.add_dictionary(learned.id, &learned.bytes)?;
+        self.batch.insert(meta, meta::dictionary_key(learned.id), learned.bytes);
+        if let Some((id, end)) = learned.retired {
+            self.batch.insert(meta, meta::retired_key(id), end.to_be_bytes());
         }
-        let key = span_key(place, record.span, content_hash(record.bytes));
-        let value = value_of(record.bytes)?;
-        match place.purpose {
-            Purpose::Facts => self.add_fact(place, record, key, value),
-            Purpose::Catalogue => {
-                let frames = self.frames_keyspace(place)?;
-                self.batch.insert(&frames, key, value);
-                Ok(())
-            }
-        }
+        Ok(())
     }
 
-    fn add_fact(
-        &mut self,
-        place: Place,
-        record: SpanRecord<'_>,
-        key: [u8; super::key::KEY_BYTES],
-        value: UserValue,
-    ) -> Result<(), String> {
-        if !self.facts.contains_key(&place.slot) {
-            let partition = self.sources.engine.facts_for(place.window().0)?;
-            self.facts.insert(place.slot, partition);
+    /// Adds the spans of one slot.
+    fn add(&mut self, spans: &[Placed<'_>]) -> Result<(), String> {
+        let Some(place) = spans.first().map(|span| span.place) else { return Ok(()) };
+        let horizon = self.state.newest_end.saturating_sub(self.sources.retention_windows);
+        if place.end().0 <= horizon {
+            self.state.expired += spans.len() as u64;
+            return Ok(());
         }
-        let Some(partition) = self.facts.get(&place.slot) else { return Ok(()) };
-        self.batch.insert(&partition.facts, key, value);
+        let window = place.window().0;
+        match place.purpose {
+            Purpose::Facts => {
+                let partition = self.sources.engine.facts_for(window)?;
+                spans.iter().try_for_each(|span| self.add_fact(&partition, *span))?;
+                self.indexes.insert(partition.range.start, partition.index);
+            }
+            Purpose::Catalogue => {
+                let frames = self.sources.engine.catalogue_for(window)?.frames;
+                for Placed { place, record } in spans {
+                    let value = codec::plain(record.bytes)?;
+                    self.batch.insert(&frames, key_of(*place, *record, &value), value);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn add_fact(&mut self, partition: &FactsPartition, span: Placed<'_>) -> Result<(), String> {
+        let Placed { place, record } = span;
+        let value = self.sources.compression.value(record.bytes)?;
+        self.batch.insert(&partition.facts, key_of(place, record, &value), value);
         let seen = self.sources.indexer.add(partition.range.start, place, record.bytes);
         self.state.newest = self.state.newest.max(seen.start);
         self.add_cluster(place, seen.cluster);
         Ok(())
-    }
-
-    fn frames_keyspace(&mut self, place: Place) -> Result<Keyspace, String> {
-        if let Some(frames) = self.frames.get(&place.slot) {
-            return Ok(frames.clone());
-        }
-        let partition = self.sources.engine.catalogue_for(place.window().0)?;
-        self.frames.insert(place.slot, partition.frames.clone());
-        Ok(partition.frames)
     }
 
     /// Remembers the cluster, at most once a day.
@@ -147,15 +165,15 @@ impl Builder<'_> {
 
     fn write_postings(&mut self) -> usize {
         let postings = self.sources.indexer.take();
-        let indexes: HashMap<u64, Keyspace> =
-            self.facts.values().map(|p| (p.range.start, p.index.clone())).collect();
         let (mut key, mut list) = (Vec::new(), Vec::new());
         for lists in postings.chunk_by(Posting::same_list) {
             let Some(first) = lists.first() else { continue };
-            let Some(index) = indexes.get(&first.partition) else { continue };
+            let Some(index) = self.indexes.get(&first.partition) else { continue };
             first.key(self.state.commits, &mut key);
             list.clear();
-            lists.iter().for_each(|posting| posting.put_entry(&mut list));
+            for posting in lists {
+                posting.put_entry(&mut list);
+            }
             self.batch.insert(index, key.as_slice(), list.as_slice());
         }
         let written = postings.len();
@@ -164,9 +182,8 @@ impl Builder<'_> {
     }
 }
 
-/// The format byte, then the span; copied once.
-fn value_of(span: &[u8]) -> Result<UserValue, String> {
-    use std::io::Read as _;
-    UserValue::from_reader(&mut [VALUE_OTLP].chain(span), span.len() + 1)
-        .map_err(|error| error.to_string())
+/// The content hash is of the value as stored, which is an eighth of the span: two equal spans
+/// have two keys only if a new dictionary came between them, and reading folds those.
+fn key_of(place: Place, record: SpanRecord<'_>, value: &[u8]) -> [u8; KEY_BYTES] {
+    span_key(place, record.span, content_hash(value))
 }

@@ -85,12 +85,14 @@ const INDEXED_MAX: usize = 200;
 const MIB: u64 = 1 << 20;
 /// Spans not yet in a table file, per keyspace of facts; also the size of a new table before
 /// compression.
-pub(crate) const FACTS_MEMTABLE_BYTES: u64 = 16 * MIB;
+pub(crate) const FACTS_MEMTABLE_BYTES: u64 = 8 * MIB;
 /// The same for catalogues and postings.
-pub(crate) const SMALL_MEMTABLE_BYTES: u64 = 6 * MIB;
+pub(crate) const SMALL_MEMTABLE_BYTES: u64 = 4 * MIB;
 /// Over all keyspaces: past it the largest memtable is flushed, however many partitions are
 /// written to at once.
-pub(crate) const MEMTABLES_BYTES_MAX: u64 = 32 * MIB;
+pub(crate) const MEMTABLES_BYTES_MAX: u64 = 24 * MIB;
+/// Memtables that wait to be flushed: past it the writer waits, and with it whoever submits.
+pub(crate) const FLUSHING_MAX: usize = 2;
 /// The least the engine takes; it holds about twice that on disk before it evicts.
 pub(crate) const JOURNAL_BYTES: u64 = 64 * MIB;
 /// Uncompressed blocks kept for readers.

@@ -1,6 +1,6 @@
 //! Walks posting lists, newest minute first.
 
-use fjall::Keyspace;
+use fjall::{Keyspace, Readable as _, Snapshot};
 
 use super::engine::read_failed;
 use super::posting::{InvertedMinute, Term, TraceRef, minute_of};
@@ -53,6 +53,7 @@ impl Cursor {
 
 /// The minutes of one term.
 pub(crate) struct ListCursor {
+    snapshot: Snapshot,
     index: Keyspace,
     term: Term,
     prefix: Vec<u8>,
@@ -67,15 +68,26 @@ pub(crate) struct ListCursor {
 impl ListCursor {
     /// From `newest` to `oldest`, both included.
     pub(crate) fn new(
+        snapshot: &Snapshot,
         index: &Keyspace,
         term: Term,
         newest: InvertedMinute,
         oldest: InvertedMinute,
     ) -> Self {
         let prefix = term.prefix();
-        let lists = range(index, &prefix, newest, oldest);
-        let index = index.clone();
-        Self { index, term, prefix, oldest, lists, ahead: None, current: None, ended: false }
+        let lists = range(snapshot, index, &prefix, newest, oldest);
+        let (snapshot, index) = (snapshot.clone(), index.clone());
+        Self {
+            snapshot,
+            index,
+            term,
+            prefix,
+            oldest,
+            lists,
+            ahead: None,
+            current: None,
+            ended: false,
+        }
     }
 
     fn minute(
@@ -86,7 +98,7 @@ impl ListCursor {
         let mut steps = 0;
         while !self.ended && self.current.as_ref().is_none_or(|current| current.at < from) {
             if steps == STEPS_MAX {
-                self.lists = range(&self.index, &self.prefix, from, self.oldest);
+                self.lists = range(&self.snapshot, &self.index, &self.prefix, from, self.oldest);
                 self.ahead = None;
             }
             steps += 1;
@@ -134,6 +146,7 @@ impl ListCursor {
 }
 
 fn range(
+    snapshot: &Snapshot,
     index: &Keyspace,
     prefix: &[u8],
     newest: InvertedMinute,
@@ -141,5 +154,5 @@ fn range(
 ) -> fjall::Iter {
     let from = [prefix, &newest.0.to_be_bytes()].concat();
     let to = [prefix, &oldest.0.to_be_bytes(), &[0xff; 8]].concat();
-    index.range(from..=to)
+    snapshot.range(index, from..=to)
 }

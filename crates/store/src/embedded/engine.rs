@@ -10,10 +10,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use fjall::{AbstractTree as _, Database, Keyspace, PersistMode};
+use fjall::{AbstractTree as _, Database, Keyspace, PersistMode, Snapshot};
 
-use super::attributes::Dictionary;
+use super::codec::{self, Dictionaries, DictionaryId};
 use super::config::{self, EmbeddedConfig};
+use super::indexed::IndexedAttributes;
 use super::key::Purpose;
 use super::meta;
 use super::partition::{self, Range};
@@ -45,10 +46,18 @@ pub(crate) struct Partitions {
 pub(crate) struct Engine {
     database: Database,
     pub(crate) meta: Keyspace,
-    pub(crate) dictionary: Dictionary,
+    pub(crate) indexed: IndexedAttributes,
     facts_length: u64,
     catalogue_length: u64,
     partitions: RwLock<Partitions>,
+    dictionaries: RwLock<Dictionaries>,
+}
+
+/// One consistent sight of the store, for one call of a reader.
+pub(crate) struct View {
+    pub(crate) partitions: Partitions,
+    pub(crate) snapshot: Snapshot,
+    pub(crate) dictionaries: Dictionaries,
 }
 
 impl Engine {
@@ -63,10 +72,12 @@ impl Engine {
             .open()
             .map_err(text)?;
         let meta = database.keyspace(meta::KEYSPACE, config::meta_options).map_err(text)?;
-        let dictionary = adapt_dictionary(&database, &meta, config)?;
+        let indexed = adapt_indexed(&database, &meta, config)?;
+        let dictionaries = prepare_dictionaries(&meta)?;
         let engine = Self {
             meta,
-            dictionary,
+            indexed,
+            dictionaries: RwLock::new(Arc::new(dictionaries)),
             facts_length: partition::facts_length(config.retention),
             catalogue_length: partition::catalogue_length(config.retention),
             partitions: RwLock::new(find_partitions(&database)?),
@@ -75,7 +86,25 @@ impl Engine {
         Ok(engine)
     }
 
-    /// All partitions as they are now; cheap, and they stay readable when retention drops them.
+    /// What is there now. Partitions that retention drops meanwhile stay readable; the dictionaries
+    /// are taken last, because one is known here before anything written with it becomes visible.
+    pub(crate) fn view(&self) -> View {
+        let partitions = self.partitions().clone();
+        let snapshot = self.database.snapshot();
+        let dictionaries = self.dictionaries.read().unwrap_or_else(PoisonError::into_inner);
+        View { partitions, snapshot, dictionaries: Arc::clone(&dictionaries) }
+    }
+
+    /// Makes a dictionary known to readers. It stays known until the store is closed, also when
+    /// retention has dropped what was written with it.
+    pub(crate) fn add_dictionary(&self, id: DictionaryId, dictionary: &[u8]) -> Result<(), String> {
+        let prepared = Arc::new(codec::prepare(dictionary)?);
+        let mut known = self.dictionaries.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::make_mut(&mut known).insert(id, prepared);
+        Ok(())
+    }
+
+    /// All partitions as they are now.
     pub(crate) fn partitions(&self) -> RwLockReadGuard<'_, Partitions> {
         self.partitions.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -87,8 +116,7 @@ impl Engine {
         if let Some(found) = partition::find(by_start, |found| found.range, window) {
             return Ok(found.clone());
         }
-        let range =
-            partition::new_range(by_start, |other| other.range, window, self.facts_length);
+        let range = partition::new_range(by_start, |other| other.range, window, self.facts_length);
         drop(partitions);
         let made = open_facts(&self.database, range)?;
         self.change(|all| all.facts.insert(range.start, made.clone()));
@@ -148,9 +176,9 @@ impl Engine {
         Ok(())
     }
 
-    /// Bytes of active and flushing memtables.
-    pub(crate) fn buffered_bytes(&self) -> u64 {
-        self.database.write_buffer_size()
+    /// How many memtables wait to be flushed.
+    pub(crate) fn flushing(&self) -> usize {
+        self.keyspaces().iter().map(|(_, keyspace)| keyspace.sealed_memtable_count()).sum()
     }
 
     /// Flushes everything and waits for it.
@@ -228,16 +256,16 @@ fn largest_over(all: &[(Range, Keyspace)], bytes_max: u64) -> Option<&Keyspace> 
     largest.filter(|_| sum > bytes_max)
 }
 
-fn adapt_dictionary(
+fn adapt_indexed(
     database: &Database,
     meta: &Keyspace,
     config: &EmbeddedConfig,
-) -> Result<Dictionary, String> {
+) -> Result<IndexedAttributes, String> {
     let state = meta::read_state(meta)?;
-    let stored = meta::read_dictionary(meta)?;
+    let stored = meta::read_indexed(meta)?;
     let adapted = stored.adapted(&config.indexed, state.newest_end);
     if adapted != stored {
-        let (key, value) = meta::dictionary_item(&adapted);
+        let (key, value) = meta::indexed_item(&adapted);
         meta.insert(key, value).map_err(text)?;
         database.persist(PersistMode::SyncAll).map_err(text)?;
     }
@@ -284,6 +312,16 @@ fn find_partitions(database: &Database) -> Result<Partitions, String> {
         }
     }
     Ok(partitions)
+}
+
+fn prepare_dictionaries(
+    meta: &Keyspace,
+) -> Result<BTreeMap<DictionaryId, codec::Prepared>, String> {
+    let stored = meta::read_dictionaries(meta)?;
+    let prepare = |(id, stored): (DictionaryId, meta::StoredDictionary)| {
+        codec::prepare(&stored.bytes).map(|prepared| (id, Arc::new(prepared)))
+    };
+    stored.into_iter().map(prepare).collect()
 }
 
 /// For sharing between the writer and readers.

@@ -19,6 +19,11 @@ struct Stamp {
     created_by: String,
 }
 
+/// Whether a store was made in `dir`.
+pub(crate) fn is_stamped(dir: &Path) -> bool {
+    dir.join(FORMAT_FILE).is_file()
+}
+
 /// Makes the folder if it is missing, for its owner only: bodies may hold secrets that no rule knew.
 pub(crate) fn make_dir(dir: &Path) -> Result<(), OpenError> {
     DirBuilder::new()

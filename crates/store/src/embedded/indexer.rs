@@ -5,11 +5,11 @@
 //! Never here: deciding which spans are kept.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
+use std::hash::{BuildHasherDefault, Hasher, RandomState};
 
 use kausal_trace::{UnixNanos, Window, attribute};
 
-use super::attributes::{Attribute, ByLength, Shape};
+use super::indexed::{Attribute, ByLength, Shape};
 use super::key::Place;
 use super::posting::{InvertedMinute, Posting, Term, TraceRef, value_hash};
 use crate::scan::{Part, TERM_BYTES_MAX, each_text, parts};
@@ -114,11 +114,7 @@ fn only_text(value: &[u8]) -> &[u8] {
     }
 }
 
-fn hash_of(
-    hashes: &mut HashMap<Box<[u8]>, [u8; 8]>,
-    attribute: Attribute,
-    text: &[u8],
-) -> [u8; 8] {
+fn hash_of(hashes: &mut HashMap<Box<[u8]>, [u8; 8]>, attribute: Attribute, text: &[u8]) -> [u8; 8] {
     if attribute.shape == Shape::Bucketed {
         return value_hash(text);
     }
@@ -145,7 +141,7 @@ struct Remembered {
 impl Remembered {
     /// Whether it is new.
     fn insert(&mut self, posting: &Posting) -> bool {
-        let hash = self.random.hash_one(posting);
+        let hash = posting.hash_with(&self.random);
         if self.old.contains(&hash) || !self.young.insert(hash) {
             return false;
         }

@@ -12,21 +12,19 @@ use kausal_trace::{IdParts, KeyHash, SpanId, TraceId, Window, window};
 pub(crate) const KEY_BYTES: usize = 27;
 /// Bytes that all keys of one trace share.
 pub(crate) const TRACE_PREFIX_BYTES: usize = 11;
-/// Values of this form are an OTLP `Span` message after the format byte.
-pub(crate) const VALUE_OTLP: u8 = 1;
 
 /// Windows past this one (in the year 10,136) have no minute in a posting; such ids are not ours.
 const WINDOW_MAX: u64 = u32::MAX as u64 / 30;
 
 /// What a trace is kept as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Purpose {
     Facts,
     Catalogue,
 }
 
-/// Where a trace of ours lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where a trace of ours lies; the order is that of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
     pub(crate) purpose: Purpose,
     /// Window of facts, day of a catalogue.
@@ -44,6 +42,11 @@ impl Place {
         };
         let place = Self { purpose, slot: u32::try_from(slot).ok()?, key };
         (place.end().0 <= WINDOW_MAX).then_some(place)
+    }
+
+    /// Whether both go into one partition for sure.
+    pub(crate) fn same_slot(self, other: Self) -> bool {
+        (self.purpose, self.slot) == (other.purpose, other.slot)
     }
 
     /// First window of the slot.
@@ -88,11 +91,17 @@ pub(crate) fn facts_of(key: &[u8]) -> Option<(TraceId, SpanId)> {
     Some((TraceId::facts(hash, Window(u64::from(slot))), span))
 }
 
+/// The span id in a key; zeros if it is no such key.
+pub(crate) fn span_id(key: &[u8]) -> [u8; 8] {
+    key.get(TRACE_PREFIX_BYTES..).and_then(|rest| rest.first_chunk()).copied().unwrap_or_default()
+}
+
 /// First 64 bits of BLAKE3: clients choose content, so nobody may be able to replace a span by
 /// another of equal hash.
 pub(crate) fn content_hash(bytes: &[u8]) -> [u8; 8] {
-    let [a, b, c, d, e, f, g, h, ..] = *blake3::hash(bytes).as_bytes();
-    [a, b, c, d, e, f, g, h]
+    let digest = blake3::hash(bytes);
+    // 32 bytes have a first 8.
+    digest.as_bytes().first_chunk().copied().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -113,10 +113,7 @@ mod tests {
         assert_eq!(read_holder(dir.path()).expect("readable"), None);
         let lock = Lock::take(dir.path(), &holder("http://127.0.0.1:16686")).expect("free");
         let refused = Lock::take(dir.path(), &holder("other")).expect_err("held");
-        assert_eq!(
-            refused.to_string(),
-            "the store is held by process 7 at http://127.0.0.1:16686"
-        );
+        assert_eq!(refused.to_string(), "the store is held by process 7 at http://127.0.0.1:16686");
         assert_eq!(
             read_holder(dir.path()).expect("readable"),
             Some(holder("http://127.0.0.1:16686"))

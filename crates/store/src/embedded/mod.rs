@@ -3,14 +3,16 @@
 //! Promise: see the crate. One process holds the folder; the writer is one thread, readers are any.
 //! A store that is dropped writes what it took and closes.
 
-mod attributes;
+mod codec;
 mod commit;
 mod config;
 mod counters;
 mod cursor;
+mod dictionaries;
 mod durability;
 mod engine;
 mod format;
+mod indexed;
 mod indexer;
 mod key;
 pub(crate) mod lock;
@@ -22,8 +24,10 @@ mod queue;
 mod read;
 mod search;
 mod statistics;
+mod trainer;
 mod writer;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -33,6 +37,7 @@ pub use config::{DEFAULT_INDEXED, EmbeddedConfig};
 pub use durability::{Durability, Fsync};
 
 use self::counters::Counters;
+use self::dictionaries::Compression;
 use self::engine::{Engine, SharedEngine};
 use self::indexer::Indexer;
 use self::key::Place;
@@ -61,6 +66,11 @@ pub struct EmbeddedStore {
 }
 
 impl EmbeddedStore {
+    /// Whether there is a store in `dir`.
+    pub fn is_at(dir: &Path) -> bool {
+        format::is_stamped(dir)
+    }
+
     /// Opens the store, or makes it. `address` is where this process can be spoken to; others that
     /// want the store are told.
     pub fn open(config: &EmbeddedConfig, address: Option<String>) -> Result<Self, OpenError> {
@@ -76,8 +86,7 @@ impl EmbeddedStore {
         config.validate()?;
         format::make_dir(&config.dir)?;
         let started = config.clock.as_ref().map(|clock| clock.now().to_string());
-        let lock =
-            Lock::take(&config.dir, &Holder { pid: std::process::id(), address, started })?;
+        let lock = Lock::take(&config.dir, &Holder { pid: std::process::id(), address, started })?;
         let database = config.dir.join(DATABASE);
         format::check_or_stamp(&config.dir, &database)?;
         Self::start(config, lock, durability)
@@ -108,7 +117,8 @@ impl EmbeddedStore {
             queue: Arc::clone(&queue),
             counters: Arc::clone(&counters),
             durability,
-            indexer: Indexer::new(engine.dictionary.by_length()),
+            indexer: Indexer::new(engine.indexed.by_length()),
+            compression: Compression::new(&meta::read_dictionaries(&engine.meta)?)?,
             state,
             clusters: meta::read_clusters(&engine.meta)?,
             retention_windows: partition::retention_windows(config.retention),
@@ -165,11 +175,11 @@ impl SpanStore for EmbeddedStore {
     }
 
     fn traces(&self, ids: &[TraceId], budget: ReadBudget) -> Result<Vec<StoredTrace>, StoreError> {
-        read::traces(&self.engine, ids, budget)
+        read::traces(&self.engine.view(), ids, budget)
     }
 
     fn search(&self, query: &SearchQuery) -> Result<SearchAnswer, StoreError> {
-        search::search(&self.engine, query)
+        search::search(&self.engine.view(), &self.engine.indexed, query)
     }
 
     fn clusters(&self) -> Result<Vec<String>, StoreError> {

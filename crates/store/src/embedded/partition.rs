@@ -106,7 +106,8 @@ mod tests {
     #[test]
     fn a_window_is_found_only_inside() {
         let ranges = map(&[(10, 20), (30, 40)]);
-        for (window, expect) in [(9, None), (10, Some(10)), (19, Some(10)), (20, None), (35, Some(30))]
+        for (window, expect) in
+            [(9, None), (10, Some(10)), (19, Some(10)), (20, None), (35, Some(30))]
         {
             let found = find(&ranges, |range| *range, window).map(|range| range.start);
             assert_eq!(found, expect, "{window}");

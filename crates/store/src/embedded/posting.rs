@@ -7,10 +7,12 @@
 //! The window of the trace follows from the minute. Entries only propose: two values may share a
 //! term and two objects an entry, so every hit is verified on a span.
 
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+
 use kausal_trace::window::WINDOW_SECONDS;
 use kausal_trace::{UnixNanos, Window};
 
-use super::attributes::{Attribute, KIND_ID, Shape};
+use super::indexed::{Attribute, KIND_ID, Shape};
 
 const MINUTE_SECONDS: u64 = 60;
 const MINUTES_PER_WINDOW: u64 = WINDOW_SECONDS / MINUTE_SECONDS;
@@ -30,7 +32,8 @@ impl InvertedMinute {
     /// other.
     pub(crate) fn of(start: UnixNanos, window: Window) -> Self {
         let first = window.0.saturating_mul(MINUTES_PER_WINDOW);
-        let minute = (start.seconds() / MINUTE_SECONDS).clamp(first, first + MINUTES_PER_WINDOW - 1);
+        let minute =
+            (start.seconds() / MINUTE_SECONDS).clamp(first, first + MINUTES_PER_WINDOW - 1);
         Self(u32::MAX - u32::try_from(minute).unwrap_or(u32::MAX))
     }
 
@@ -178,6 +181,17 @@ impl Posting {
         key.extend_from_slice(&commit.to_be_bytes()[8 - COMMIT_BYTES..]);
     }
 
+    /// A hash under a secret key, of what makes it distinct: the partition follows from the rest.
+    pub(crate) fn hash_with(&self, key: &RandomState) -> u64 {
+        let [a, b, c] = self.check;
+        let trace = u32::from_be_bytes(self.trace);
+        let mut hasher = key.build_hasher();
+        hasher.write_u64(u64::from_be_bytes(self.list.1));
+        hasher.write_u64(u64::from(self.minute.0) << 32 | u64::from(trace));
+        hasher.write_u32(u32::from_be_bytes([self.list.0, a, b, c]));
+        hasher.finish()
+    }
+
     /// Its entry.
     pub(crate) fn put_entry(&self, list: &mut Vec<u8>) {
         if self.bucketed {
@@ -189,11 +203,11 @@ impl Posting {
 
 #[cfg(test)]
 mod tests {
-    use super::super::attributes::Dictionary;
+    use super::super::indexed::IndexedAttributes;
     use super::*;
 
     fn attribute(name: &str) -> Attribute {
-        *Dictionary::default().adapted(&[name.to_owned()], 0).get(name).expect("indexed")
+        *IndexedAttributes::default().adapted(&[name.to_owned()], 0).get(name).expect("indexed")
     }
 
     fn check(name: &str, key_bytes: usize) {
@@ -226,7 +240,8 @@ mod tests {
     #[test]
     fn a_minute_stays_in_its_window_and_newer_sorts_first() {
         let window = Window(100);
-        for (seconds, expect) in [(0, 3_000), (180_000, 3_000), (180_061, 3_001), (999_999, 3_029)] {
+        for (seconds, expect) in [(0, 3_000), (180_000, 3_000), (180_061, 3_001), (999_999, 3_029)]
+        {
             let minute = InvertedMinute::of(UnixNanos::from_seconds(seconds), window);
             assert_eq!((minute.minute(), minute.window()), (expect, window), "{seconds}");
         }

@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn whoever_waits_for_room_gets_it_when_the_writer_takes() {
-        let queue = Queue::new(Limits { batches: 1, bytes: 10, wait: Duration::from_secs(60) });
+        let queue = Queue::new(Limits { batches: 1, bytes: 10, wait: Duration::from_mins(1) });
         assert!(matches!(queue.try_push(batch(1)), Entry::Taken(_)));
         std::thread::scope(|scope| {
             let pushed = scope.spawn(|| matches!(queue.push(batch(1)), Entry::Taken(_)));

@@ -10,32 +10,38 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashSet};
 
-use fjall::Keyspace;
+use fjall::{Keyspace, Readable as _};
 use kausal_trace::{FactKind, UnixNanos};
 
+use super::codec::Decoder;
 use super::cursor::{Cursor, ListCursor, Minute};
-use super::engine::{Engine, FactsPartition, read_failed};
+use super::engine::{FactsPartition, View, read_failed};
+use super::indexed::IndexedAttributes;
 use super::key::{KEY_BYTES, facts_of};
 use super::matching::Matcher;
+use super::partition;
 use super::posting::{InvertedMinute, Term, TraceRef, value_hash};
-use super::read::span_of;
 use crate::scan::TERM_BYTES_MAX;
 use crate::{SearchAnswer, SearchBudget, SearchHit, SearchQuery, StoreError};
 
 /// Runs `query`.
-pub(crate) fn search(engine: &Engine, query: &SearchQuery) -> Result<SearchAnswer, StoreError> {
+pub(crate) fn search(
+    view: &View,
+    indexed: &IndexedAttributes,
+    query: &SearchQuery,
+) -> Result<SearchAnswer, StoreError> {
     let mut search = Search {
-        engine,
+        view,
+        indexed,
         query,
         matcher: Matcher::new(query),
+        decoder: Decoder::new(&view.dictionaries),
         spent: SearchBudget { candidates_max: 0, spans_max: 0, entries_max: 0 },
         best: BTreeSet::new(),
         opened: HashSet::new(),
     };
-    let partitions: Vec<FactsPartition> =
-        engine.partitions().facts.values().rev().cloned().collect();
     let mut exhausted = false;
-    for partition in &partitions {
+    for partition in view.partitions.facts.values().rev() {
         match search.partition(partition)? {
             Step::Done => break,
             Step::Further => search.opened.clear(),
@@ -46,7 +52,7 @@ pub(crate) fn search(engine: &Engine, query: &SearchQuery) -> Result<SearchAnswe
         }
     }
     let candidates = search.spent.candidates_max;
-    Ok(SearchAnswer { hits: search.hits(&partitions)?, exhausted, candidates })
+    Ok(SearchAnswer { hits: search.hits()?, exhausted, candidates })
 }
 
 enum Step {
@@ -59,9 +65,11 @@ enum Step {
 }
 
 struct Search<'q> {
-    engine: &'q Engine,
+    view: &'q View,
+    indexed: &'q IndexedAttributes,
     query: &'q SearchQuery,
     matcher: Matcher<'q>,
+    decoder: Decoder<'q>,
     spent: SearchBudget,
     /// The newest hits so far, at most `limit`.
     best: BTreeSet<(Reverse<UnixNanos>, [u8; KEY_BYTES])>,
@@ -93,8 +101,8 @@ impl Search<'_> {
         let range = partition.range;
         let newest = InvertedMinute::last_before(range.end);
         let oldest = InvertedMinute(InvertedMinute::last_before(range.start).0.checked_sub(1)?);
-        let to = self.query.to.map_or(newest, |to| InvertedMinute::holding(to));
-        let from = self.query.from.map_or(oldest, |from| InvertedMinute::holding(from));
+        let to = self.query.to.map_or(newest, InvertedMinute::holding);
+        let from = self.query.from.map_or(oldest, InvertedMinute::holding);
         let (newest, oldest) = (newest.max(to), oldest.min(from));
         (newest <= oldest && self.query.limit > 0).then_some((newest, oldest))
     }
@@ -105,9 +113,10 @@ impl Search<'_> {
         newest: InvertedMinute,
         oldest: InvertedMinute,
     ) -> Vec<Cursor> {
-        let list = |term| ListCursor::new(&partition.index, term, newest, oldest);
+        let snapshot = &self.view.snapshot;
+        let list = |term| ListCursor::new(snapshot, &partition.index, term, newest, oldest);
         let usable = self.query.attributes.iter().filter_map(|(name, value)| {
-            let attribute = self.engine.dictionary.get(name)?;
+            let attribute = self.indexed.get(name)?;
             let term = Term::new(*attribute, value_hash(value.as_bytes()));
             let covered = attribute.covers(partition.range.start);
             (covered && value.len() <= TERM_BYTES_MAX).then_some(term)
@@ -172,11 +181,13 @@ impl Search<'_> {
         prefix[..4].copy_from_slice(&(window as u32).to_be_bytes());
         prefix[4..].copy_from_slice(&trace);
         let mut last: Option<Match> = None;
-        for item in facts.prefix(prefix) {
+        for item in self.view.snapshot.prefix(facts, prefix) {
             self.spent.spans_max += 1;
             let (key, value) = item.into_inner().map_err(read_failed)?;
             let Ok(key) = <[u8; KEY_BYTES]>::try_from(&key[..]) else { continue };
-            let Some(start) = self.matcher.start_if_match(span_of(&value)?) else { continue };
+            let Some(start) = self.matcher.start_if_match(self.decoder.span(&value)?) else {
+                continue;
+            };
             let found = Match { key, start, bytes: value.len() };
             last = match last {
                 Some(last) if last.same_span(&found) => Some(last.longer(found)),
@@ -216,15 +227,17 @@ impl Search<'_> {
             || spent.entries_max >= budget.entries_max
     }
 
-    fn hits(self, partitions: &[FactsPartition]) -> Result<Vec<SearchHit>, StoreError> {
+    fn hits(mut self) -> Result<Vec<SearchHit>, StoreError> {
         let mut hits = Vec::with_capacity(self.best.len());
         for (Reverse(start), key) in self.best {
             let Some((trace, span)) = facts_of(&key) else { continue };
             let window = u64::from(u32::from_be_bytes([key[0], key[1], key[2], key[3]]));
-            let holds = |partition: &&FactsPartition| partition.range.contains(window);
-            let Some(partition) = partitions.iter().find(holds) else { continue };
-            let Some(value) = partition.facts.get(key).map_err(read_failed)? else { continue };
-            hits.push(SearchHit { trace, span, start, bytes: span_of(&value)?.into() });
+            let by_start = &self.view.partitions.facts;
+            let Some(partition) = partition::find(by_start, |p| p.range, window) else { continue };
+            let value = self.view.snapshot.get(&partition.facts, key).map_err(read_failed)?;
+            let Some(value) = value else { continue };
+            let bytes = self.decoder.span(&value)?.into();
+            hits.push(SearchHit { trace, span, start, bytes });
         }
         Ok(hits)
     }

@@ -11,7 +11,7 @@ use crate::{PartitionStats, StoreError, StoreStats, WriteStats};
 
 /// Cheap: a few numbers a partition, no scan.
 pub(crate) fn gather(store: &EmbeddedStore) -> Result<StoreStats, StoreError> {
-    let partitions = store.engine.partitions().clone();
+    let partitions = store.engine.view().partitions;
     let state = store.counters.state();
     let partition_stats = partition_stats(&partitions);
     let count = |purpose: &str| -> u64 {
@@ -53,9 +53,10 @@ fn partition_stats(partitions: &Partitions) -> Vec<PartitionStats> {
         let bytes = table_bytes(&p.facts) + table_bytes(&p.index);
         stats(FACTS, p.range, p.facts.approximate_len(), bytes)
     });
-    let frames = partitions.catalogue.values().map(|p| {
-        stats(CATALOGUE, p.range, p.frames.approximate_len(), table_bytes(&p.frames))
-    });
+    let frames = partitions
+        .catalogue
+        .values()
+        .map(|p| stats(CATALOGUE, p.range, p.frames.approximate_len(), table_bytes(&p.frames)));
     facts.chain(frames).collect()
 }
 

@@ -6,13 +6,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::commit::{Commit, Sources};
-use super::config::{COMMIT_BYTES_MAX, MEMTABLES_BYTES_MAX};
+use super::config::{COMMIT_BYTES_MAX, FLUSHING_MAX};
 use super::counters::Counters;
+use super::dictionaries::Compression;
 use super::durability::Durability;
-use super::engine::SharedEngine;
+use super::engine::{SharedEngine, text};
 use super::indexer::Indexer;
 use super::meta::{self, State};
 use super::queue::{Queue, Submission, answer};
@@ -22,6 +23,11 @@ use crate::StoreError;
 /// the hour finds them still in memory.
 const FINISHED_AFTER_WINDOWS: u64 = 2;
 
+/// How long to let the engine's threads flush before looking again.
+const FLUSH_PAUSE: Duration = Duration::from_millis(2);
+/// After 10 s the engine's own limits decide.
+const FLUSH_PAUSES_MAX: u32 = 5_000;
+
 /// The writer's state.
 pub(crate) struct Writer {
     pub(crate) engine: SharedEngine,
@@ -29,6 +35,7 @@ pub(crate) struct Writer {
     pub(crate) counters: Arc<Counters>,
     pub(crate) durability: Box<dyn Durability>,
     pub(crate) indexer: Indexer,
+    pub(crate) compression: Compression,
     pub(crate) state: State,
     pub(crate) clusters: BTreeMap<String, u64>,
     pub(crate) retention_windows: u64,
@@ -52,9 +59,9 @@ impl Writer {
     }
 
     fn write(&mut self, submissions: &[Submission]) -> Result<(), StoreError> {
-        let began = Instant::now();
+        let began = stopwatch();
         let committed = self.commit(submissions).map_err(failed)?;
-        let synced = Instant::now();
+        let synced = stopwatch();
         let engine = &self.engine;
         self.durability.persist(&mut || engine.fsync()).map_err(failed)?;
         self.counters.committed(submissions, &committed, synced - began, synced.elapsed());
@@ -65,6 +72,7 @@ impl Writer {
         let sources = Sources {
             engine: &self.engine,
             indexer: &mut self.indexer,
+            compression: &mut self.compression,
             clusters: &mut self.clusters,
             retention_windows: self.retention_windows,
         };
@@ -78,9 +86,13 @@ impl Writer {
     fn tidy(&mut self) -> Result<(), StoreError> {
         let newest = self.state.newest_end;
         let moved = self.counters.tidied(newest);
-        if moved || self.engine.buffered_bytes() > MEMTABLES_BYTES_MAX {
-            let unfinished = newest.saturating_sub(FINISHED_AFTER_WINDOWS);
-            self.engine.relieve(unfinished).map_err(failed)?;
+        let unfinished = if moved { newest.saturating_sub(FINISHED_AFTER_WINDOWS) } else { 0 };
+        self.engine.relieve(unfinished).map_err(failed)?;
+        for _ in 0..FLUSH_PAUSES_MAX {
+            if self.engine.flushing() <= FLUSHING_MAX {
+                break;
+            }
+            std::thread::sleep(FLUSH_PAUSE);
         }
         if moved {
             self.expire(newest.saturating_sub(self.retention_windows)).map_err(failed)?;
@@ -93,15 +105,28 @@ impl Writer {
         if dropped > 0 {
             tracing::info!(partitions = dropped, "dropped what is past the retention");
         }
-        let gone: Vec<String> =
-            self.clusters.iter().filter(|(_, end)| **end <= horizon).map(|(n, _)| n.clone()).collect();
+        let gone: Vec<String> = self
+            .clusters
+            .iter()
+            .filter(|(_, end)| **end <= horizon)
+            .map(|(n, _)| n.clone())
+            .collect();
         for name in gone {
             self.clusters.remove(&name);
             let (key, _) = meta::cluster_item(&name, 0);
-            self.engine.meta.remove(key).map_err(super::engine::text)?;
+            self.engine.meta.remove(key).map_err(text)?;
+        }
+        for id in self.compression.take_expired(horizon) {
+            self.engine.meta.remove(meta::dictionary_key(id)).map_err(text)?;
+            self.engine.meta.remove(meta::retired_key(id)).map_err(text)?;
         }
         Ok(())
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "it only measures; nothing is decided by it")]
+fn stopwatch() -> Instant {
+    Instant::now()
 }
 
 fn failed(cause: String) -> StoreError {

@@ -1,4 +1,4 @@
-//! The dictionary of indexed attributes: one byte in place of a name.
+//! The indexed attributes: one byte in place of a name.
 //!
 //! Promise: an id never means two attributes in one partition. An attribute that is chosen later
 //! is used only for partitions that began after that; older ones are searched without it.
@@ -44,12 +44,12 @@ impl Attribute {
 /// The indexed attributes by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct Dictionary {
+pub(crate) struct IndexedAttributes {
     by_name: BTreeMap<String, Attribute>,
 }
 
-impl Dictionary {
-    /// The dictionary for `wanted`, keeping what `self` has of it; `since` is the first window that
+impl IndexedAttributes {
+    /// The attributes for `wanted`, keeping what `self` has of it; `since` is the first window that
     /// has no facts yet.
     pub(crate) fn adapted(&self, wanted: &[String], since: u64) -> Self {
         let kept: BTreeMap<String, Attribute> = self
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn ids_stay_and_later_attributes_cover_later_partitions_only() {
-        let first = Dictionary::default().adapted(&names(&["verb", "uid"]), 0);
+        let first = IndexedAttributes::default().adapted(&names(&["verb", "uid"]), 0);
         let second = first.adapted(&names(&["uid", "verb", "name"]), 500);
         assert_eq!(first.get("verb"), second.get("verb"));
         let name = second.get("name").expect("added");
@@ -126,17 +126,17 @@ mod tests {
 
     #[test]
     fn an_attribute_that_was_left_out_in_between_starts_anew() {
-        let first = Dictionary::default().adapted(&names(&["verb"]), 0);
+        let first = IndexedAttributes::default().adapted(&names(&["verb"]), 0);
         let again = first.adapted(&names(&[]), 10).adapted(&names(&["verb"]), 20);
         assert!(again.get("verb").is_some_and(|verb| !verb.covers(19)));
     }
 
     #[test]
     fn the_hot_path_finds_the_same() {
-        let dictionary = Dictionary::default().adapted(&names(&["verb", "name", "uid"]), 0);
-        let fast = dictionary.by_length();
+        let indexed = IndexedAttributes::default().adapted(&names(&["verb", "name", "uid"]), 0);
+        let fast = indexed.by_length();
         for name in ["verb", "name", "uid", "kind", "", "a.very.long.name"] {
-            assert_eq!(fast.get(name.as_bytes()).as_ref(), dictionary.get(name), "{name}");
+            assert_eq!(fast.get(name.as_bytes()).as_ref(), indexed.get(name), "{name}");
         }
         assert_eq!(fast.get(&[b'x'; 1_000]), None);
     }
