@@ -157,6 +157,9 @@ impl BatchDurable<'_> {
         metrics.span_bytes.get_or_create(&of_source).inc_by(counts.span_bytes);
         metrics.durable_seconds.get_or_create(&of_source).observe(took.as_secs_f64());
         tracing::debug!(source, cluster, events = counts.events, spans, ?took, "batch durable");
+        for (reason, count) in &counts.rejected {
+            tracing::warn!(source, cluster, reason, count, "set aside in the dead letters");
+        }
     }
 }
 
@@ -189,7 +192,8 @@ pub(crate) struct SetAside<'a> {
 impl SetAside<'_> {
     pub(crate) fn emit(&self) {
         let Self { source, input, cluster, position, bytes, reason } = *self;
-        tracing::warn!(source, input, cluster, position, bytes, %reason, "set aside");
+        // A broken log has thousands of these: whoever needs each one finds it in the dead letters.
+        tracing::debug!(source, input, cluster, position, bytes, %reason, "set aside");
     }
 }
 
