@@ -17,15 +17,15 @@ use kausal_trace::{SpanRef, UnixNanos, attribute};
 const KEY: [u8; 32] = [7; 32];
 
 /// An audit log that was ingested, and whoever answers questions about it.
-pub struct Told {
-    pub reader: Reader,
+pub(crate) struct Told {
+    pub(crate) reader: Reader,
     pipeline: Arc<Pipeline>,
     _dir: tempfile::TempDir,
 }
 
 impl Told {
     /// An empty store. Its clock stands far enough ahead for every shifted capture.
-    pub fn nothing() -> Self {
+    pub(crate) fn nothing() -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let clock =
             Clock::new(|| UnixNanos::parse_rfc3339("2026-12-01T00:00:00Z").expect("a time"));
@@ -47,14 +47,14 @@ impl Told {
     }
 
     /// The story of one log.
-    pub fn of(log: &str) -> Self {
+    pub(crate) fn of(log: &str) -> Self {
         let told = Self::nothing();
         told.ingest(log);
         told
     }
 
     /// Takes a log as one piece of input of the cluster `capture`.
-    pub fn ingest(&self, log: &str) {
+    pub(crate) fn ingest(&self, log: &str) {
         let cluster = ClusterName::new("capture").expect("a name");
         let mut intake = self.pipeline.intake("file", "log", cluster);
         let mut under_way = Vec::new();
@@ -70,14 +70,14 @@ impl Told {
     }
 
     /// The story of an object in the namespace `shop`.
-    pub fn story(&self, object: &str) -> Story {
+    pub(crate) fn story(&self, object: &str) -> Story {
         self.reader.story(&query(object), &Stop::default()).expect("a story")
     }
 
     /// Every object that has facts, once requests are merged: a record that did not know its
     /// object's name belongs to the act it became, and the write of an Event whose body was
     /// lost to the event.
-    pub fn objects(&self) -> BTreeSet<ObjectKey> {
+    pub(crate) fn objects(&self) -> BTreeSet<ObjectKey> {
         let store = self.reader.store();
         let found = store.search(&SearchQuery::newest(1_000_000)).expect("facts");
         assert!(!found.exhausted);
@@ -91,7 +91,7 @@ impl Told {
     }
 
     /// The story of any object.
-    pub fn story_of(&self, object: &ObjectKey) -> Story {
+    pub(crate) fn story_of(&self, object: &ObjectKey) -> Story {
         let resource = match object.group.as_str() {
             "" => object.resource.clone(),
             group => format!("{}.{group}", object.resource),
@@ -108,7 +108,7 @@ impl Told {
     }
 
     /// The view of an object in the namespace `shop`, as its bytes on the wire.
-    pub fn view(&self, object: &str, mode: &str) -> Vec<Vec<u8>> {
+    pub(crate) fn view(&self, object: &str, mode: &str) -> Vec<Vec<u8>> {
         let mode: Mode = mode.parse().expect("a mode");
         let query = ObjectQuery { mode: Some(mode), ..query(object) };
         let view = self.reader.view(&query, &Stop::default()).expect("a view");
@@ -117,7 +117,7 @@ impl Told {
 }
 
 /// The question for `deploy/web` in the namespace `shop`.
-pub fn query(object: &str) -> ObjectQuery {
+pub(crate) fn query(object: &str) -> ObjectQuery {
     let query = ObjectQuery::typed(object, None).expect("an object");
     ObjectQuery { namespace: Some("shop".to_owned()), ..query }
 }
