@@ -40,7 +40,7 @@ pub(crate) enum Command {
     Trace(Trace),
     /// Find requests and Events: `kausal search username=bob verb=patch`
     Search(Search),
-    /// Show an object as it was: `kausal get deploy/web -n shop --at 15:05`
+    /// Show an object as it was: `kausal get deploy/web -n shop --at 30m`
     Get(Get),
     /// Ingest the bundled capture of a real cluster, tell its story, and keep serving it
     Demo(AllInOne),
@@ -71,12 +71,50 @@ pub(crate) enum StoreCommand {
 /// Where to read from or write to.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Target {
-    /// Folder of the embedded store [default: ./kausal-data]; a running server that holds it is asked instead
-    #[arg(long, env = "KAUSAL_STORE", value_name = "DIR", conflicts_with = "server")]
-    pub(crate) store: Option<PathBuf>,
-    /// A running kausal to ask, such as <http://127.0.0.1:16686>
-    #[arg(long, env = "KAUSAL_SERVER", value_name = "URL")]
-    pub(crate) server: Option<String>,
+    /// Folder of the embedded store; a running server that holds it is asked instead
+    /// [default: `$KAUSAL_STORE`, else ./kausal-data]
+    #[arg(long, value_name = "DIR", conflicts_with = "server")]
+    store: Option<PathBuf>,
+    /// A running kausal to ask, such as <http://127.0.0.1:16686> [default: `$KAUSAL_SERVER`]
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+}
+
+/// What a [`Target`] names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A server, by its URL without a slash at the end.
+    Server(String),
+    /// The folder of a store.
+    Store(PathBuf),
+    /// The store of the configuration.
+    Configured,
+}
+
+impl Target {
+    /// Flags win over the environment, whichever of the two they are; a server over a store.
+    pub(crate) fn place(&self) -> Result<Place, UsageError> {
+        let env = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        if let Some(url) = &self.server {
+            return server(url);
+        }
+        if let Some(dir) = &self.store {
+            return Ok(Place::Store(dir.clone()));
+        }
+        match (env("KAUSAL_SERVER"), env("KAUSAL_STORE")) {
+            (Some(url), _) => server(&url.to_string_lossy()),
+            (None, Some(dir)) => Ok(Place::Store(dir.into())),
+            (None, None) => Ok(Place::Configured),
+        }
+    }
+}
+
+fn server(url: &str) -> Result<Place, UsageError> {
+    if url.starts_with("http://") || url.starts_with("https://") {
+        return Ok(Place::Server(url.trim_end_matches('/').to_owned()));
+    }
+    let why = format!("--server: '{url}' is no URL; write http://127.0.0.1:16686");
+    Err(UsageError(why))
 }
 
 /// `kausal all-in-one` and `kausal demo`.

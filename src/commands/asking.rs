@@ -11,7 +11,7 @@ use kausal_trace::UnixNanos;
 use serde::de::DeserializeOwned;
 
 use crate::answer::{NothingFound, UsageError};
-use crate::cli::Target;
+use crate::cli::{Place, Target};
 use crate::config::Loaded;
 
 /// Longest answer taken from a server.
@@ -28,12 +28,11 @@ pub(crate) enum Source {
 impl Source {
     /// The server named, the holder of the store, or the store itself.
     pub(crate) fn of(loaded: &Loaded, target: &Target) -> anyhow::Result<Self> {
-        if let Some(url) = &target.server {
-            return Ok(Self::There(url.trim_end_matches('/').to_owned()));
-        }
         let mut config = loaded.config.store.validate(loaded)?;
-        if let Some(dir) = &target.store {
-            config.dir.clone_from(dir);
+        match target.place()? {
+            Place::Server(url) => return Ok(Self::There(url)),
+            Place::Store(dir) => config.dir = dir,
+            Place::Configured => {}
         }
         if !EmbeddedStore::is_at(&config.dir) {
             let dir = config.dir.display();

@@ -14,7 +14,7 @@ use kausal_store::{EmbeddedConfig, EmbeddedStore, OpenError};
 use super::all_in_one::runtime;
 use super::process::{clusters, filter, pipeline};
 use crate::answer::{Outcome, UsageError, progress, say};
-use crate::cli::{Ingest, Target};
+use crate::cli::{Ingest, Place, Target};
 use crate::config::Loaded;
 
 /// How often a terminal is told how far reading is.
@@ -44,15 +44,16 @@ fn sink(
     runtime: &tokio::runtime::Handle,
 ) -> anyhow::Result<(Arc<dyn Sink>, EmbeddedConfig)> {
     let mut config = loaded.config.store.validate(loaded)?;
-    if let Some(dir) = &target.store {
+    let place = target.place()?;
+    if let Place::Store(dir) = &place {
         config.dir.clone_from(dir);
     }
     let export = |endpoint: String| -> anyhow::Result<Arc<dyn Sink>> {
         let config = ExportConfig { endpoint, ..ExportConfig::default() };
         Ok(Arc::new(ExportSink::new(&config, runtime.clone())?))
     };
-    if let Some(url) = &target.server {
-        return Ok((export(url.clone())?, config));
+    if let Place::Server(url) = place {
+        return Ok((export(url)?, config));
     }
     match EmbeddedStore::open(&config, None) {
         Ok(store) => Ok((Arc::new(StoreSink::new(Arc::new(store))), config)),
