@@ -10,7 +10,6 @@ mod store;
 
 use std::path::Path;
 
-use anyhow::Context;
 use kausal_consumers::dead_letters::DeadLettersConfig;
 use kausal_consumers::source::webhook::WebhookConfig;
 use kausal_consumers::{ClustersConfig, FilterConfig};
@@ -91,7 +90,7 @@ impl Loaded {
         let Some(file) = file else { return Ok(Self::default()) };
         let name = file.display().to_string();
         let text = std::fs::read_to_string(file)
-            .with_context(|| format!("configuration {name} cannot be read"))?;
+            .map_err(|error| UsageError(format!("configuration {name} cannot be read: {error}")))?;
         let mut config: Config = match text.trim() {
             "" => Config::default(),
             _ => serde_saphyr::from_str(&text)

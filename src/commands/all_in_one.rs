@@ -9,7 +9,7 @@ use kausal_consumers::Metrics;
 use kausal_consumers::sink::StoreSink;
 use kausal_runtime::prometheus_client::registry::Registry;
 use kausal_runtime::readiness::Readiness;
-use kausal_runtime::tls::{ServerTls, TlsConfig};
+use kausal_runtime::tls::ServerTls;
 use kausal_runtime::{CancellationToken, admin, serve};
 use kausal_storage_plugin::grpc::HealthReporter;
 use kausal_storage_plugin::{Doors, Reader, grpc, grpc_router, http_router};
@@ -65,8 +65,7 @@ struct Bound {
 
 /// Binds every door, opens the store, and serves.
 pub(crate) async fn start(loaded: &Loaded, settings: Settings) -> anyhow::Result<Running> {
-    let webhook_tls = settings.webhook.tls().map(TlsConfig::load).transpose();
-    let webhook_tls = webhook_tls.map_err(|error| loaded.wrong("webhook.tls", &error))?;
+    let webhook_tls = settings.webhook_tls;
     if webhook_tls.is_none() && !loaded.config.webhook.tokens.is_empty() {
         // client-go drops credentials on plain http.
         tracing::warn!(

@@ -22,13 +22,15 @@ use crate::config::Loaded;
 /// Runs a command to its end.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<Outcome> {
     let mut loaded = Loaded::read(cli.config.as_deref())?;
-    if let Some(level) = cli.log {
-        loaded.config.log.level = level;
-    } else if cli.config.is_none() && !serves(&cli.command) {
-        // A question's answer is its output; only what is wrong belongs beside it.
-        "warn".clone_into(&mut loaded.config.log.level);
+    if let Some(level) = &cli.log {
+        loaded.config.log.level.clone_from(level);
     }
-    telemetry::init(&loaded.config.log).map_err(|error| loaded.wrong("log.level", &error))?;
+    let mut log = loaded.config.log.clone();
+    if cli.log.is_none() && !serves(&cli.command) {
+        // A question's answer is its output; only what is wrong belongs beside it.
+        "warn".clone_into(&mut log.level);
+    }
+    telemetry::init(&log).map_err(|error| loaded.wrong("log.level", &error))?;
     match cli.command {
         Command::AllInOne(flags) => all_in_one::run(&loaded, &flags),
         Command::Demo(flags) => demo::run(&loaded, &flags),

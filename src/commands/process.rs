@@ -7,6 +7,7 @@ use kausal_consumers::dead_letters::DeadLetters;
 use kausal_consumers::sink::Sink;
 use kausal_consumers::source::webhook::Webhook;
 use kausal_consumers::{Clusters, Filter, Metrics, Pipeline, PipelineParts};
+use kausal_runtime::tls::{ServerTls, TlsConfig};
 use kausal_storage_plugin::ReadLimits;
 use kausal_store::EmbeddedConfig;
 
@@ -27,6 +28,8 @@ pub(crate) struct Settings {
     pub(crate) read: ReadLimits,
     /// The audit webhook.
     pub(crate) webhook: Webhook,
+    /// Its certificate and key.
+    pub(crate) webhook_tls: Option<ServerTls>,
     /// The HTTP API.
     pub(crate) http: Door,
     /// The gRPC storage plugin.
@@ -46,12 +49,17 @@ impl Settings {
         config.grpc.listen = flags.grpc_listen.or(config.grpc.listen);
         config.admin.listen = flags.admin_listen.or(config.admin.listen);
         let (loaded, config) = (&loaded, &loaded.config);
+        config.log.validate().map_err(|error| loaded.wrong("log.level", &error))?;
+        config.redaction.validate(loaded)?;
         let webhook = config.webhook.clone().validate(clusters(loaded)?);
+        let webhook = webhook.map_err(|error| loaded.wrong("webhook", &error))?;
+        let webhook_tls = webhook.tls().map(TlsConfig::load).transpose();
         Ok(Self {
             store: config.store.validate(loaded)?,
             filter: filter(loaded)?,
             read: read(loaded)?,
-            webhook: webhook.map_err(|error| loaded.wrong("webhook", &error))?,
+            webhook,
+            webhook_tls: webhook_tls.map_err(|error| loaded.wrong("webhook.tls", &error))?,
             http: config.http.validate("http", loaded)?,
             grpc: config.grpc.validate("grpc", loaded)?,
             admin: config.admin.validate("admin", loaded)?,

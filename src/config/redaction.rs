@@ -9,6 +9,7 @@ use kausal_object::Redaction;
 use serde::{Deserialize, Serialize};
 
 use super::Loaded;
+use crate::answer::UsageError;
 
 const KEY_BYTES: usize = 32;
 /// Name of the key made in the folder of the store when none is given.
@@ -35,19 +36,33 @@ impl Default for RedactionConfig {
 }
 
 impl RedactionConfig {
+    /// Checks the settings; makes no key.
+    pub(crate) fn validate(&self, loaded: &Loaded) -> Result<(), UsageError> {
+        let key = self.given_key(loaded)?.unwrap_or_default();
+        self.with_key(key, loaded).map(drop)
+    }
+
     /// Loads the key, or makes one in `store_dir`.
     pub(crate) fn load(&self, store_dir: &Path, loaded: &Loaded) -> anyhow::Result<Redaction> {
         if !self.enabled {
             return Ok(Redaction::disabled());
         }
-        let key = match &self.key_file {
-            Some(file) => read_key(file).map_err(|why| {
-                loaded.wrong("redaction.key_file", &format!("{}: {why}", file.display()))
-            })?,
+        let key = match self.given_key(loaded)? {
+            Some(key) => key,
             None => own_key(store_dir)?,
         };
+        Ok(self.with_key(key, loaded)?)
+    }
+
+    fn given_key(&self, loaded: &Loaded) -> Result<Option<[u8; KEY_BYTES]>, UsageError> {
+        let Some(file) = &self.key_file else { return Ok(None) };
+        let wrong = |why| loaded.wrong("redaction.key_file", &format!("{}: {why}", file.display()));
+        read_key(file).map(Some).map_err(wrong)
+    }
+
+    fn with_key(&self, key: [u8; KEY_BYTES], loaded: &Loaded) -> Result<Redaction, UsageError> {
         let redaction = Redaction::new(key, &self.paths);
-        Ok(redaction.map_err(|error| loaded.wrong("redaction.paths", &error))?)
+        redaction.map_err(|error| loaded.wrong("redaction.paths", &error))
     }
 }
 

@@ -81,7 +81,8 @@ impl Sown {
     fn ingest(&mut self, planted: &[Planted]) {
         let lines: Vec<_> = planted.iter().map(|planted| planted.text.as_str()).collect();
         std::fs::write(self.path("audit.log"), lines.join("\n")).expect("written");
-        let flags = ["--config", "kausal.yaml", "--store", "store", "--cluster", "prod"];
+        let flags =
+            ["--config", "kausal.yaml", "--log", "trace", "--store", "store", "--cluster", "prod"];
         let output = self.kausal().output(&[&["ingest"], &flags[..], &["audit.log"]].concat());
         self.wrote("ingest", [output.stdout, output.stderr].concat());
         assert!(output.status.success(), "ingest ended with {}", output.status);

@@ -31,7 +31,7 @@ pub enum LogFormat {
 pub enum LogError {
     /// The level is neither a level nor a list of directives.
     #[error(
-        "log.level {level:?} is not a level (error, warn, info, debug, trace) nor directives such as info,kausal_store=debug"
+        "{level:?} is not a level (error, warn, info, debug, trace) nor directives such as info,kausal_store=debug"
     )]
     Level {
         /// What was given.
@@ -48,10 +48,16 @@ impl Default for LogConfig {
     }
 }
 
+impl LogConfig {
+    /// Checks the level.
+    pub fn validate(&self) -> Result<(), LogError> {
+        filter(self).map(drop)
+    }
+}
+
 /// Starts logging; call once, first.
 pub fn init(config: &LogConfig) -> Result<(), LogError> {
-    let filter = EnvFilter::try_new(&config.level)
-        .map_err(|_| LogError::Level { level: config.level.clone() })?;
+    let filter = filter(config)?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -61,6 +67,10 @@ pub fn init(config: &LogConfig) -> Result<(), LogError> {
         LogFormat::Json => builder.json().try_init(),
     };
     started.map_err(|_| LogError::Twice)
+}
+
+fn filter(config: &LogConfig) -> Result<EnvFilter, LogError> {
+    EnvFilter::try_new(&config.level).map_err(|_| LogError::Level { level: config.level.clone() })
 }
 
 /// Whether what is written to `stream` may be coloured: to a terminal, unless `NO_COLOR` or
