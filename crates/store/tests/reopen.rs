@@ -187,6 +187,60 @@ fn spans_read_back_the_same_however_they_are_compressed() {
     check(&open(&config), "reopened");
 }
 
+/// The first dictionary is replaced while its partition still has a window to come; when that first
+/// window is past the retention, the partition is not, and what it holds must stay readable.
+#[test]
+fn a_dictionary_stays_as_long_as_the_partition_it_served() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let config = config(&dir, 24);
+    let store = open(&config);
+    let write = |flavour: &str, from: u64, count: u64| {
+        for chunk in (from..from + count).collect::<Vec<_>>().chunks(512) {
+            let bodies: Vec<String> = chunk
+                .iter()
+                .map(|n| format!("{flavour} {:016x} {flavour}", n.wrapping_mul(0x9e37_79b9)))
+                .collect();
+            let facts: Vec<Fact<'_>> = bodies
+                .iter()
+                .zip(chunk)
+                .map(|(body, n)| Fact::new("web", *n).with("response.object", body))
+                .collect();
+            put(&store, &facts);
+        }
+    };
+    write("the controller of deployments speaks of replicas", 0, 1_024);
+    write("a different kind of workload has different words", 1_024, 9_000);
+    let later = |windows| Fact::new("late", 1).in_window(Window(WINDOW.0 + windows));
+    put(&store, &[later(48)]);
+    settle(&store);
+    drop(store);
+    let store = open(&config);
+    let budget = ReadBudget { spans_max: 20_000, ..ReadBudget::default() };
+    let read = store.traces(&[Fact::new("web", 0).trace()], budget).expect("readable");
+    assert_eq!(read.iter().map(|trace| trace.spans.len()).sum::<usize>(), 10_024);
+    put(&store, &[later(60)]);
+    settle(&store);
+    assert!(stored(&store, Fact::new("web", 0).trace()).is_empty());
+}
+
+#[test]
+fn a_month_comes_at_once() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let config = config(&dir, 720);
+    let facts: Vec<Fact<'_>> = (0..1_440)
+        .step_by(7)
+        .map(|n| Fact::new("web", 1).in_window(Window(WINDOW.0 - n)).with("verb", "patch"))
+        .collect();
+    put(&open(&config), &facts);
+    let store = open(&config);
+    assert_eq!(store.stats().expect("readable").partitions.len(), 97);
+    for fact in &facts {
+        assert_eq!(stored(&store, fact.trace()).len(), 1, "{:?}", fact.window);
+    }
+    let query = SearchQuery::newest(1_000).with("verb", "patch");
+    assert_eq!(store.search(&query).expect("readable").hits.len(), facts.len());
+}
+
 #[test]
 fn a_store_has_one_holder_who_is_named() {
     let dir = tempfile::tempdir().expect("a folder");

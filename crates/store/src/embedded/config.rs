@@ -85,7 +85,7 @@ const INDEXED_MAX: usize = 200;
 const MIB: u64 = 1 << 20;
 /// Spans not yet in a table file, per keyspace of facts; also the size of a new table before
 /// compression.
-pub(crate) const FACTS_MEMTABLE_BYTES: u64 = 8 * MIB;
+pub(crate) const FACTS_MEMTABLE_BYTES: u64 = 12 * MIB;
 /// The same for catalogues and postings.
 pub(crate) const SMALL_MEMTABLE_BYTES: u64 = 4 * MIB;
 /// Over all keyspaces: past it the largest memtable is flushed, however many partitions are
@@ -97,8 +97,9 @@ pub(crate) const FLUSHING_MAX: usize = 2;
 pub(crate) const JOURNAL_BYTES: u64 = 64 * MIB;
 /// Uncompressed blocks kept for readers.
 pub(crate) const BLOCK_CACHE_BYTES: u64 = 16 * MIB;
-/// The engine's threads. With two, the one reserved for flushing spins while the other compacts.
-pub(crate) const WORKER_THREADS: usize = 4;
+/// The engine's threads: one is kept free for flushing, and with two it spins while the other
+/// compacts.
+pub(crate) const WORKER_THREADS: usize = 3;
 /// Open table files.
 pub(crate) const TABLE_FILES_OPEN_MAX: usize = 400;
 /// Encoded bytes of one commit, beyond which it takes no further batch.
@@ -112,9 +113,9 @@ pub(crate) const SUBMIT_WAIT: Duration = Duration::from_secs(5);
 
 const FACTS_BLOCK_BYTES: u32 = 16 << 10;
 const INDEX_BLOCK_BYTES: u32 = 16 << 10;
-/// Tables that may overlap before the engine merges them: merging costs as much CPU as storing
-/// did, reading a trace costs one block a table.
-const OVERLAPPING_TABLES_MAX: u8 = 12;
+/// Tables that may overlap before the engine merges them. Measured with 300,000 spans of one hour:
+/// 12 saves 0.3 µs of CPU a span, 6 halves the time to read traces (one block a table).
+const OVERLAPPING_TABLES_MAX: u8 = 6;
 
 fn base(memtable: u64, block: u32) -> KeyspaceCreateOptions {
     let strategy = fjall::compaction::Leveled::default().with_l0_threshold(OVERLAPPING_TABLES_MAX);

@@ -66,6 +66,7 @@ impl Engine {
         let database = Database::builder(dir)
             .manual_journal_persist(true)
             .max_journaling_size(config::JOURNAL_BYTES)
+            .journal_compression(fjall::CompressionType::None)
             .cache_size(config::BLOCK_CACHE_BYTES)
             .max_cached_files(Some(config::TABLE_FILES_OPEN_MAX))
             .worker_threads(config::WORKER_THREADS)
@@ -149,6 +150,11 @@ impl Engine {
             dropped += 1;
         }
         Ok(dropped)
+    }
+
+    /// First window that may still have facts: a partition stays whole until all of it is too old.
+    pub(crate) fn oldest_window(&self) -> u64 {
+        self.partitions().facts.keys().next().copied().unwrap_or(u64::MAX)
     }
 
     /// A batch of writes that becomes visible at once.
@@ -304,11 +310,21 @@ fn open_catalogue(database: &Database, range: Range) -> Result<CataloguePartitio
 
 fn find_partitions(database: &Database) -> Result<Partitions, String> {
     let mut partitions = Partitions::default();
-    for name in database.list_keyspace_names() {
-        if let Some(range) = range_in(&name, FACTS) {
+    let names = database.list_keyspace_names();
+    for name in &names {
+        if let Some(range) = range_in(name, FACTS) {
             partitions.facts.insert(range.start, open_facts(database, range)?);
-        } else if let Some(range) = range_in(&name, CATALOGUE) {
+        } else if let Some(range) = range_in(name, CATALOGUE) {
             partitions.catalogue.insert(range.start, open_catalogue(database, range)?);
+        }
+    }
+    for name in &names {
+        if let Some(range) = range_in(name, INDEX)
+            && !partitions.facts.contains_key(&range.start)
+        {
+            // A crash between the two halves of making or dropping a partition.
+            let left = database.keyspace(name, config::index_options).map_err(text)?;
+            database.delete_keyspace(left).map_err(text)?;
         }
     }
     Ok(partitions)

@@ -116,7 +116,7 @@ impl Writer {
             let (key, _) = meta::cluster_item(&name, 0);
             self.engine.meta.remove(key).map_err(text)?;
         }
-        for id in self.compression.take_expired(horizon) {
+        for id in self.compression.take_expired(self.engine.oldest_window().min(horizon)) {
             self.engine.meta.remove(meta::dictionary_key(id)).map_err(text)?;
             self.engine.meta.remove(meta::retired_key(id)).map_err(text)?;
         }
