@@ -24,7 +24,7 @@ pub(crate) fn tell(world: &World<'_>, causes: &Causes, id: FactId) -> Option<Act
     let (record, fact) = (world.object(id)?, world.fact(id)?);
     let (changes, base) = changes(record, fact, id.fact);
     let outcome = outcome(record, fact, id.fact);
-    let place = if record.relation == Relation::Root { Place::On } else { Place::Around };
+    let place = if *record.relation == Relation::Root { Place::On } else { Place::Around };
     let mut act = Act {
         time: fact.start,
         answered: fact.end,
@@ -160,7 +160,7 @@ fn changes(record: &Record<'_>, fact: &AuditFact<'_>, index: usize) -> (Vec<Chan
     let whole = base.filter(|base| !base.text.is_empty());
     match (whole, record.lives.state(index)) {
         (Some(base), Some(state)) if matches!(state.source, Source::Answer | Source::Metadata) => {
-            (changes::between(&base.text, &state.text), kind_of_base(fact, base, state))
+            (changes::between_states(base, state), kind_of_base(fact, base, state))
         }
         (Some(base), None)
             if fact.dry_run && fact.response_kind.is_empty() && !fact.response.is_empty() =>

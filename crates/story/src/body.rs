@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use kausal_object::json::{elements, members, string};
+use kausal_object::json::{Member, elements, members, string};
 
 /// What a state of an object says about itself.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,7 +28,12 @@ pub(crate) struct Head {
     pub(crate) scheduled: Option<(i64, i64)>,
     template: Option<Range<usize>>,
     annotations: Option<Range<usize>>,
+    /// Key and value of each member of the body.
+    members: Vec<(Range<usize>, Range<usize>)>,
 }
+
+/// Members of a whole object of Kubernetes: `kind`, `apiVersion`, `metadata`, and a few more.
+const MEMBERS_USUAL: usize = 6;
 
 /// One owner reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,10 +45,11 @@ pub(crate) struct Owner {
 impl Head {
     /// Reads the head of a body; `None` when it is no object of Kubernetes' shape.
     pub(crate) fn read(text: &str, resource: &str) -> Option<Self> {
-        let mut head = Self::default();
+        let mut head = Self { members: Vec::with_capacity(MEMBERS_USUAL), ..Self::default() };
         let mut named = false;
         for member in members(text) {
             let member = member.ok()?;
+            head.members.push((place(text, member.raw_key), place(text, member.value)));
             match &*member.key() {
                 "metadata" => {
                     head.read_metadata(text, member.value)?;
@@ -98,6 +104,17 @@ impl Head {
         self.template.clone().and_then(|range| text.get(range))
     }
 
+    /// The members of the body, as they stand in the text the head was read from.
+    pub(crate) fn members<'t>(&self, text: &'t str) -> Vec<Member<'t>> {
+        let part = |range: &Range<usize>| text.get(range.clone()).unwrap_or_default();
+        let member = |(key, value): &(Range<usize>, Range<usize>)| Member {
+            raw_key: part(key),
+            value: part(value),
+            at: value.start,
+        };
+        self.members.iter().map(member).collect()
+    }
+
     /// The annotations, as they stand in the text the head was read from.
     pub(crate) fn annotations<'t>(&self, text: &'t str) -> Option<&'t str> {
         self.annotations.clone().and_then(|range| text.get(range))
@@ -109,6 +126,21 @@ pub(crate) fn find<'t>(text: &'t str, path: &[&str]) -> Option<&'t str> {
     path.iter().try_fold(text, |at, name| {
         members(at).map_while(Result::ok).find(|member| member.is(name)).map(|member| member.value)
     })
+}
+
+/// The values of several members of an object, in one pass.
+pub(crate) fn pick<'t, const N: usize>(text: &'t str, names: [&str; N]) -> [Option<&'t str>; N] {
+    let mut found = [None; N];
+    for member in members(text).map_while(Result::ok) {
+        let at = names.iter().position(|name| member.is(name));
+        if let Some(value) = at.and_then(|at| found.get_mut(at)) {
+            *value = value.or(Some(member.value));
+        }
+        if found.iter().all(Option::is_some) {
+            break;
+        }
+    }
+    found
 }
 
 /// The elements of an array of strings; others are passed over.

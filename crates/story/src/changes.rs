@@ -11,6 +11,10 @@ use kausal_object::json::{Member, members};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::state::State;
+
+/// Room for the members of an object; more make it grow.
+const MEMBERS_USUAL: usize = 16;
 /// Nesting beyond which text is compared as a whole.
 const DEPTH_MAX: u32 = 64;
 
@@ -41,14 +45,25 @@ impl fmt::Display for Change {
     }
 }
 
+/// Changes from one state to another, as [`between`] tells them.
+pub(crate) fn between_states(old: &State<'_>, new: &State<'_>) -> Vec<Change> {
+    if old.text == new.text || new.text.is_empty() {
+        return Vec::new();
+    }
+    told(prune_members(&old.members(), &new.members(), Place::Body, 0))
+}
+
 /// Changes from one body to another. What every write changes (`resourceVersion`, `generation`,
 /// `managedFields`) is left out. Bodies that are no JSON have no changes.
 pub(crate) fn between(old: &str, new: &str) -> Vec<Change> {
     let (old, new) = (old.trim(), new.trim());
     let objects = old.starts_with('{') && new.starts_with('{');
-    let Some((old, new)) = prune(old, new, Place::Body, 0).filter(|_| objects) else {
-        return Vec::new();
-    };
+    told(if objects { prune(old, new, Place::Body, 0) } else { None })
+}
+
+/// The changes between what is left of two bodies.
+fn told(left: Option<(Value, Value)>) -> Vec<Change> {
+    let Some((old, new)) = left else { return Vec::new() };
     let known = |change: diff::Change| Change {
         path: change.path,
         old: change.old,
@@ -116,14 +131,22 @@ fn prune(old: &str, new: &str, place: Place, depth: u32) -> Option<(Value, Value
     if !objects || depth > DEPTH_MAX {
         return Some((tree(old), tree(new)));
     }
-    let (Some(old), Some(new)) = (all_members(old), all_members(new)) else { return None };
+    prune_members(&all_members(old)?, &all_members(new)?, place, depth)
+}
+
+fn prune_members(
+    old: &[Member<'_>],
+    new: &[Member<'_>],
+    place: Place,
+    depth: u32,
+) -> Option<(Value, Value)> {
     let mut left = (Map::new(), Map::new());
-    for member in &old {
+    for (at, member) in old.iter().enumerate() {
         let (name, old) = (&*member.key(), member.value);
         if place == Place::Metadata && is_bookkeeping(name) {
             continue;
         }
-        match find(&new, name) {
+        match find(new, name, at) {
             None => added(&mut left.0, &mut left.1, name, tree(old)),
             Some(new) => {
                 if let Some(pair) = prune(old, new, place.of(name), depth + 1) {
@@ -133,10 +156,10 @@ fn prune(old: &str, new: &str, place: Place, depth: u32) -> Option<(Value, Value
             }
         }
     }
-    for member in &new {
+    for (at, member) in new.iter().enumerate() {
         let (name, new) = (&*member.key(), member.value);
         let skipped = place == Place::Metadata && is_bookkeeping(name);
-        if !skipped && find(&old, name).is_none() {
+        if !skipped && find(old, name, at).is_none() {
             added(&mut left.1, &mut left.0, name, tree(new));
         }
     }
@@ -167,11 +190,18 @@ fn tree(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
 }
 
-fn find<'a>(members: &[Member<'a>], name: &str) -> Option<&'a str> {
-    members.iter().find(|member| member.is(name)).map(|member| member.value)
+/// The member of a name; two states of one object mostly have it at the same place.
+fn find<'a>(members: &[Member<'a>], name: &str, at: usize) -> Option<&'a str> {
+    let same_place = members.get(at).filter(|member| member.raw_key == name);
+    let anywhere = || members.iter().find(|member| member.is(name));
+    same_place.or_else(anywhere).map(|member| member.value)
 }
 
 /// The members of an object, if it is one and whole.
 fn all_members(text: &str) -> Option<Vec<Member<'_>>> {
-    members(text).collect::<Result<_, _>>().ok()
+    let mut all = Vec::with_capacity(MEMBERS_USUAL);
+    for member in members(text) {
+        all.push(member.ok()?);
+    }
+    Some(all)
 }

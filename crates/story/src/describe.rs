@@ -60,7 +60,7 @@ pub(crate) fn namespace_deletion(act: &Act, root: &ObjectKey) -> String {
 }
 
 fn around(record: &Record<'_>, words: &str) -> String {
-    let object = short_name(&record.key, &record.key);
+    let object = short_name(record.key, record.key);
     if words.is_empty() { object } else { format!("{object}: {words}") }
 }
 
@@ -104,29 +104,28 @@ fn finalizers(text: &str) -> Vec<String> {
     body::find(text, &["metadata", "finalizers"]).into_iter().flat_map(body::strings).collect()
 }
 
-/// Where the containers of a workload are, and of a pod.
-const CONTAINERS: [&[&str]; 3] = [
-    &["spec", "template", "spec", "containers"],
-    &["spec", "jobTemplate", "spec", "template", "spec", "containers"],
-    &["spec", "containers"],
-];
-
 /// `3 replicas, web:1.0`
 fn created(text: &str) -> String {
+    let [metadata, spec] = body::pick(text, ["metadata", "spec"]);
+    let [replicas, template, job, containers] =
+        body::pick(spec.unwrap_or_default(), ["replicas", "template", "jobTemplate", "containers"]);
     let mut parts = Vec::new();
-    let replicas = body::find(text, &["spec", "replicas"]);
     if let Some(replicas) = replicas.and_then(|text| text.parse::<i64>().ok()) {
         parts.push(format!("{replicas} replica{}", if replicas == 1 { "" } else { "s" }));
     }
-    let containers = CONTAINERS.iter().find_map(|path| body::find(text, path));
-    let image = containers
+    // Where the containers of a workload are, of a cron job, and of a pod.
+    let image = template
+        .and_then(|template| body::find(template, &["spec", "containers"]))
+        .or_else(|| body::find(job?, &["spec", "template", "spec", "containers"]))
+        .or(containers)
         .and_then(body::first)
         .and_then(|container| body::find(container, &["image"]))
         .and_then(string);
     if let Some(image) = image {
         parts.push(cut(image.rsplit('/').next().unwrap_or(&image)));
     }
-    let held = finalizers(text);
+    let [held] = body::pick(metadata.unwrap_or_default(), ["finalizers"]);
+    let held: Vec<_> = held.into_iter().flat_map(body::strings).collect();
     if !held.is_empty() {
         parts.push(format!("finalizer {}", held.join(", ")));
     }

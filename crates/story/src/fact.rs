@@ -5,7 +5,7 @@
 use kausal_object::KeyRef;
 use kausal_trace::{FactKind, SpanError, SpanId, SpanRef, UnixNanos, Value, attribute as a};
 
-use crate::frames::Catalogue;
+use crate::frames::{Frame, LinkFrame};
 
 /// Audit stage, in the order stages follow each other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,7 +90,7 @@ pub(crate) struct EventFact<'a> {
 pub(crate) struct Decoded<'a> {
     pub(crate) audits: Vec<AuditFact<'a>>,
     pub(crate) events: Vec<EventFact<'a>>,
-    pub(crate) catalogue: Catalogue,
+    pub(crate) links: Vec<LinkFrame<'a>>,
     /// Spans that cannot be read.
     pub(crate) malformed: usize,
     /// Spans of another object that shares this one's hash.
@@ -112,7 +112,9 @@ impl<'a> Decoded<'a> {
             Some(FactKind::Audit) => self.audits.push(audit(span)),
             Some(FactKind::Event) => self.events.push(event(span)),
             Some(FactKind::Object | FactKind::Link) => {
-                self.catalogue.add(&span);
+                if let Some(Frame::Link(link)) = Frame::of(&span) {
+                    self.links.push(link);
+                }
             }
             // Told by a later reader: changes seen by watches, and what is not ours.
             Some(FactKind::Change) | None => {}

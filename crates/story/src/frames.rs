@@ -1,43 +1,36 @@
 //! Catalogues: in which windows an object has facts, and what it is linked to.
 //!
-//! Promise: order and repetition of frames do not matter; what is no frame is passed over.
+//! Promise: what is no frame is passed over. Frames borrow from their spans; they come as stored,
+//! in any order and repeated, and whoever uses them takes them as a set.
 
-use std::collections::BTreeSet;
+use kausal_object::KeyRef;
+use kausal_trace::{FactKind, SpanRef, Value, Window, attribute as a};
 
-use kausal_object::ObjectKey;
-use kausal_trace::{FactKind, SpanRef, Window, attribute as a};
-
-/// What the frames of one object say.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Catalogue {
-    /// Windows in which it has facts.
-    pub windows: BTreeSet<Window>,
-    /// What it is linked to.
-    pub links: BTreeSet<LinkFrame>,
-    /// Uids it had when a link was seen.
-    pub uids: BTreeSet<String>,
+/// What one stored frame says of its object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Frame<'a> {
+    /// It has facts in this window.
+    Object(Window),
+    /// It is linked to another object.
+    Link(LinkFrame<'a>),
 }
 
 /// One link, as its object sees it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct LinkFrame {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LinkFrame<'a> {
     /// The other object.
-    pub target: ObjectKey,
+    pub target: KeyRef<'a>,
     /// Its uid, when the link names one.
-    pub uid: String,
-    /// Its kind as written in the reference, when the plural was derived from it.
-    pub kind: String,
-    /// Its apiVersion as written in the reference.
-    pub api_version: String,
+    pub uid: &'a str,
     /// What the other is to this object.
     pub role: LinkRole,
     /// What relates them: `owner`, `configmap`, `secret`.
-    pub class: String,
+    pub class: &'a str,
     /// Uid of this object when the link was seen.
-    pub own_uid: String,
+    pub own_uid: &'a str,
 }
 
-/// What the other end of a link is to this object.
+/// What the other end of a link is to the object whose catalogue holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LinkRole {
     /// The other is this object's parent.
@@ -46,57 +39,48 @@ pub enum LinkRole {
     Child,
 }
 
-impl LinkFrame {
+impl<'a> Frame<'a> {
+    /// What a decoded span says; `None` when it is no frame.
+    pub fn of(span: &SpanRef<'a>) -> Option<Self> {
+        match span.kind()? {
+            FactKind::Object => Some(Self::Object(Window::of(span.start))),
+            FactKind::Link => Some(Self::Link(LinkFrame::of(span))),
+            _ => None,
+        }
+    }
+}
+
+impl<'a> LinkFrame<'a> {
+    fn of(span: &SpanRef<'a>) -> Self {
+        let mut link = Self {
+            target: KeyRef::default(),
+            uid: "",
+            role: LinkRole::Parent,
+            class: "",
+            own_uid: "",
+        };
+        // As with [`SpanRef::get`], the first of a name counts.
+        for (name, value) in span.attributes.iter().rev() {
+            let text = if let Value::Str(text) = value { *text } else { "" };
+            match *name {
+                a::LINK_CLUSTER => link.target.cluster = text,
+                a::LINK_GROUP => link.target.group = text,
+                a::LINK_RESOURCE => link.target.resource = text,
+                a::LINK_NAMESPACE => link.target.namespace = text,
+                a::LINK_NAME => link.target.name = text,
+                a::LINK_UID => link.uid = text,
+                a::LINK_ROLE if text == "child" => link.role = LinkRole::Child,
+                a::LINK_ROLE => link.role = LinkRole::Parent,
+                a::LINK_CLASS => link.class = text,
+                a::UID => link.own_uid = text,
+                _ => {}
+            }
+        }
+        link
+    }
+
     /// Whether it comes from an owner reference.
     pub fn is_owner(&self) -> bool {
         self.class == "owner"
-    }
-}
-
-impl Catalogue {
-    /// Takes in one decoded span; `false` when it is no frame.
-    pub fn add(&mut self, span: &SpanRef<'_>) -> bool {
-        match span.kind() {
-            Some(FactKind::Object) => {
-                self.windows.insert(Window::of(span.start));
-            }
-            Some(FactKind::Link) => {
-                let link = link(span);
-                if !link.own_uid.is_empty() {
-                    self.uids.insert(link.own_uid.clone());
-                }
-                self.links.insert(link);
-            }
-            _ => return false,
-        }
-        true
-    }
-}
-
-/// Reads the frames among stored spans; malformed spans are passed over.
-pub fn read<'a>(spans: impl IntoIterator<Item = &'a [u8]>) -> Catalogue {
-    let mut catalogue = Catalogue::default();
-    for span in spans.into_iter().filter_map(|bytes| SpanRef::parse(bytes).ok()) {
-        catalogue.add(&span);
-    }
-    catalogue
-}
-
-fn link(span: &SpanRef<'_>) -> LinkFrame {
-    let text = |name: &str| span.str(name).to_owned();
-    LinkFrame {
-        target: ObjectKey {
-            cluster: text(a::LINK_CLUSTER),
-            group: text(a::LINK_GROUP),
-            resource: text(a::LINK_RESOURCE),
-            namespace: text(a::LINK_NAMESPACE),
-            name: text(a::LINK_NAME),
-        },
-        uid: text(a::LINK_UID),
-        kind: text(a::LINK_KIND),
-        api_version: text(a::LINK_API_VERSION),
-        role: if span.str(a::LINK_ROLE) == "child" { LinkRole::Child } else { LinkRole::Parent },
-        class: text(a::LINK_CLASS),
-        own_uid: text(a::UID),
     }
 }

@@ -32,7 +32,7 @@ pub mod text;
 pub mod view;
 mod world;
 
-pub use frames::{Catalogue, LinkFrame, LinkRole};
+pub use frames::{Frame, LinkFrame, LinkRole};
 pub use gathered::{Gathered, GatheredObject, Relation};
 pub use manifest::{Confidence, Manifest, NoManifest, manifest_at};
 pub use mode::{Display, Mode, Reach};

@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use kausal_object::json::Member;
 use kausal_trace::UnixNanos;
 use serde_json::Value;
 
@@ -47,6 +48,13 @@ pub(crate) struct State<'a> {
     /// The body; empty when only a `Scale` of an unknown object is recorded.
     pub(crate) text: Cow<'a, str>,
     pub(crate) source: Source,
+}
+
+impl State<'_> {
+    /// The members of the body; none where only replicas are known.
+    pub(crate) fn members(&self) -> Vec<Member<'_>> {
+        if self.text.is_empty() { Vec::new() } else { self.head.members(&self.text) }
+    }
 }
 
 /// How a state is known.

@@ -68,7 +68,7 @@ pub(crate) fn effects(world: &World<'_>, causes: &Causes) -> HashMap<FactId, Vec
 /// Whether a fact is told or counted in the story.
 pub(crate) fn is_of_story(world: &World<'_>, id: FactId) -> bool {
     let Some((record, fact)) = world.object(id).zip(world.fact(id)) else { return false };
-    let ends_namespace = record.relation == Relation::Namespace
+    let ends_namespace = *record.relation == Relation::Namespace
         && record.lives.life(id.fact).is_some_and(|life| life.deletion == Some(id.fact))
         && anything_lived(world, fact.start);
     world.shows(fact.start) && (record.is_of_story() || ends_namespace)
@@ -92,8 +92,8 @@ fn lives(world: &World<'_>, causes: &Causes, effects: &HashMap<FactId, Vec<Effec
         let Some(fact) = world.fact(id) else { continue };
         let Some(mut act) = act::tell(world, causes, id) else { continue };
         act.effects = effects.get(&id).cloned().unwrap_or_default();
-        if world.object(id).is_some_and(|record| record.relation == Relation::Namespace) {
-            act.summary = describe::namespace_deletion(&act, &world.root().key);
+        if world.object(id).is_some_and(|record| *record.relation == Relation::Namespace) {
+            act.summary = describe::namespace_deletion(&act, world.root().key);
         }
         let number = nth_of_its_key(world, id);
         let key = (act::request(fact), number);

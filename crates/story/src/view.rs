@@ -7,8 +7,6 @@
 mod act_span;
 mod links;
 
-use std::collections::HashMap;
-
 use kausal_trace::{AttrValue, SpanId, SpanKind, TraceId, UnixNanos, ViewSpan, attribute as a};
 
 use crate::act;
@@ -36,8 +34,8 @@ pub fn render(gathered: &Gathered, mode: Mode, id: TraceId, policy: &TellPolicy)
     view.spans(told, warnings)
 }
 
-/// What is told of each object.
-type AllTold = HashMap<usize, Vec<Told>>;
+/// What is told of each object, by its index in the world.
+type AllTold = Vec<Vec<Told>>;
 
 /// What is told of each object, in the order of time.
 fn tell_all(world: &World<'_>, causes: &Causes) -> AllTold {
@@ -45,27 +43,31 @@ fn tell_all(world: &World<'_>, causes: &Causes) -> AllTold {
     let actors: Vec<_> = shown.iter().filter_map(|id| world.fact(*id)).map(act::actor).collect();
     let names = Names::of(&actors);
     let mut effects = tell::effects(world, causes);
-    let mut told = AllTold::new();
+    let mut told: AllTold = world.objects.iter().map(room_for).collect();
     for id in shown {
         let Some((mut act, fact)) = act::tell(world, causes, id).zip(world.fact(id)) else {
             continue;
         };
         act.effects = effects.remove(&id).unwrap_or_default();
         let on = if is_namespace(world, id) { 0 } else { id.object };
-        told.entry(on).or_default().push(Told::act(&act, fact, &names, &world.root().key));
+        if let Some(told) = told.get_mut(on) {
+            told.push(Told::act(&act, fact, &names, world.root().key));
+        }
     }
-    for (object, record) in world.objects.iter().enumerate() {
+    for (record, told) in world.objects.iter().zip(&mut told) {
         let events = record.events.iter().filter(|event| world.shows(event.time));
-        told.entry(object).or_default().extend(events.map(Told::event));
-    }
-    for told in told.values_mut() {
+        told.extend(events.map(Told::event));
         told.sort_by(|a, b| a.order().cmp(&b.order()));
     }
     told
 }
 
+fn room_for(record: &Record<'_>) -> Vec<Told> {
+    Vec::with_capacity(record.facts.len() + record.events.len())
+}
+
 fn is_namespace(world: &World<'_>, id: FactId) -> bool {
-    world.object(id).is_some_and(|record| record.relation == Relation::Namespace)
+    world.object(id).is_some_and(|record| *record.relation == Relation::Namespace)
 }
 
 fn is_shown(world: &World<'_>, id: FactId) -> bool {
@@ -84,7 +86,7 @@ fn limit(
     display: Display,
     warnings: &mut Vec<String>,
 ) {
-    let total: usize = told.values().map(Vec::len).sum();
+    let total: usize = told.iter().map(Vec::len).sum();
     let room = match display {
         Display::Tree => policy.view_spans_max.saturating_sub(objects),
         Display::Tracing => usize::MAX,
@@ -94,8 +96,9 @@ fn limit(
     }
     let mut ranked: Vec<_> = told
         .iter()
+        .enumerate()
         .flat_map(|(object, told)| {
-            told.iter().enumerate().map(move |(at, told)| (told.rank(), told.time, *object, at))
+            told.iter().enumerate().map(move |(at, told)| (told.rank(), told.time, object, at))
         })
         .collect();
     ranked.sort_unstable();
@@ -103,7 +106,7 @@ fn limit(
         ranked.split_off(room).iter().map(|(.., object, at)| (*object, *at)).collect();
     out.sort_unstable_by(|a, b| b.cmp(a));
     for (object, at) in &out {
-        if let Some(told) = told.get_mut(object) {
+        if let Some(told) = told.get_mut(*object) {
             told.remove(*at);
         }
     }
@@ -123,15 +126,19 @@ struct View<'v, 'a> {
 impl View<'_, '_> {
     fn spans(&self, mut told: AllTold, warnings: Vec<String>) -> Vec<ViewSpan> {
         let times = self.times(&told);
-        let mut spans = Vec::new();
+        let acts = match self.mode.display {
+            Display::Tracing => 0,
+            Display::Tree => told.iter().map(Vec::len).sum(),
+        };
+        let mut spans = Vec::with_capacity(self.tree.order.len() + acts);
         let mut warnings = Some(warnings);
         for &object in &self.tree.order {
-            let Some((record, time)) = self.world.objects.get(object).zip(times.get(&object))
+            let Some((record, time)) = self.world.objects.get(object).zip(time_of(&times, object))
             else {
                 continue;
             };
-            let told = told.remove(&object).unwrap_or_default();
-            let mut span = self.object_span(object, record, *time);
+            let told = told.get_mut(object).map(std::mem::take).unwrap_or_default();
+            let mut span = self.object_span(object, record, time);
             span.error = told.iter().find_map(Told::error_of_object);
             let own = own_warnings(record);
             let all: Vec<_> = warnings.take().into_iter().flatten().chain(own).collect();
@@ -153,35 +160,32 @@ impl View<'_, '_> {
         spans
     }
 
-    /// From the first to the last thing that happened to an object and to what hangs under it.
-    fn times(&self, told: &AllTold) -> HashMap<usize, (UnixNanos, UnixNanos)> {
-        let mut times: HashMap<usize, (UnixNanos, UnixNanos)> = HashMap::new();
+    /// From the first to the last thing that happened to an object and to what hangs under it, by
+    /// the object's index; every object of the tree has one.
+    fn times(&self, told: &AllTold) -> Vec<Option<Time>> {
+        let mut times: Vec<Option<Time>> = vec![None; self.world.objects.len()];
         for &object in self.tree.order.iter().rev() {
-            let told = told.get(&object).map(Vec::as_slice).unwrap_or_default();
+            let told = told.get(object).map(Vec::as_slice).unwrap_or_default();
             let own = told.iter().map(|told| (told.time, told.end)).reduce(union);
-            let under = times.get(&object).copied();
+            let under = time_of(&times, object);
             let Some(time) = own.into_iter().chain(under).reduce(union) else { continue };
-            times.insert(object, time);
+            put_time(&mut times, object, time);
             if let Some(parent) = self.tree.parent_of(object) {
-                times.entry(parent).and_modify(|span| *span = union(*span, time)).or_insert(time);
+                let whole = time_of(&times, parent).map_or(time, |known| union(known, time));
+                put_time(&mut times, parent, whole);
             }
         }
-        let whole = times.values().copied().reduce(union);
+        let whole = times.iter().flatten().copied().reduce(union);
         let whole = whole.unwrap_or((self.world.from, self.world.to.min(LATEST)));
         for &object in &self.tree.order {
-            let parent = self.tree.parent_of(object).and_then(|parent| times.get(&parent));
-            let time = parent.copied().unwrap_or(whole);
-            times.entry(object).or_insert(time);
+            let parent = self.tree.parent_of(object).and_then(|parent| time_of(&times, parent));
+            let time = time_of(&times, object).or(parent).unwrap_or(whole);
+            put_time(&mut times, object, time);
         }
         times
     }
 
-    fn object_span(
-        &self,
-        object: usize,
-        record: &Record<'_>,
-        (start, end): (UnixNanos, UnixNanos),
-    ) -> ViewSpan {
+    fn object_span(&self, object: usize, record: &Record<'_>, (start, end): Time) -> ViewSpan {
         let key = &record.key;
         let uids: Vec<String> = record
             .lives
@@ -249,7 +253,20 @@ impl View<'_, '_> {
 /// The end of what a browser can show, for a view of nothing over an open range.
 const LATEST: UnixNanos = UnixNanos::from_seconds(4_102_444_800);
 
-fn union(a: (UnixNanos, UnixNanos), b: (UnixNanos, UnixNanos)) -> (UnixNanos, UnixNanos) {
+/// First and last instant.
+type Time = (UnixNanos, UnixNanos);
+
+fn time_of(times: &[Option<Time>], object: usize) -> Option<Time> {
+    times.get(object).copied().flatten()
+}
+
+fn put_time(times: &mut [Option<Time>], object: usize, time: Time) {
+    if let Some(slot) = times.get_mut(object) {
+        *slot = Some(time);
+    }
+}
+
+fn union(a: Time, b: Time) -> Time {
     (a.0.min(b.0), a.1.max(b.1))
 }
 

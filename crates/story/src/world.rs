@@ -2,14 +2,14 @@
 //!
 //! Promise: one record an object, the root first, the rest in a fixed order, however they came.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
-use kausal_object::ObjectKey;
+use kausal_object::{KeyRef, ObjectKey};
 use kausal_trace::UnixNanos;
 
 use crate::classify::{self, Fold};
 use crate::fact::{AuditFact, Decoded, EventFact};
-use crate::frames::Catalogue;
+use crate::frames::LinkFrame;
 use crate::gathered::{Gathered, GatheredObject, Relation};
 use crate::merge;
 use crate::policy::TellPolicy;
@@ -18,11 +18,11 @@ use crate::state::{Life, Lives, lives};
 /// What is known of one object.
 #[derive(Debug)]
 pub(crate) struct Record<'a> {
-    pub(crate) key: ObjectKey,
-    pub(crate) relation: Relation,
+    pub(crate) key: &'a ObjectKey,
+    pub(crate) relation: &'a Relation,
     pub(crate) facts: Vec<AuditFact<'a>>,
     pub(crate) events: Vec<EventFact<'a>>,
-    pub(crate) catalogue: Catalogue,
+    pub(crate) links: Vec<LinkFrame<'a>>,
     pub(crate) lives: Lives<'a>,
     /// Of each fact: why it folds.
     pub(crate) folds: Vec<Option<Fold>>,
@@ -57,11 +57,8 @@ impl<'a> World<'a> {
     /// Reads what was gathered.
     pub(crate) fn read(gathered: &'a Gathered, policy: &TellPolicy) -> Self {
         let mut warnings = gathered.warnings.clone();
-        let mut objects: Vec<_> = sorted(gathered)
-            .into_iter()
-            .map(|(key, (relation, parts))| record(key, relation, &parts, policy, &mut warnings))
-            .collect();
-        objects.sort_by(|a, b| order(a).cmp(&order(b)));
+        let objects: Vec<_> =
+            sorted(gathered).iter().map(|object| record(object, policy, &mut warnings)).collect();
         warnings.sort();
         warnings.dedup();
         let by_uid = by_uid(&objects);
@@ -111,30 +108,37 @@ impl Record<'_> {
     }
 }
 
-type Parts<'a> = (Relation, Vec<&'a GatheredObject>);
+/// All parts of one object.
+struct Parts<'a> {
+    key: &'a ObjectKey,
+    relation: &'a Relation,
+    gathered: Vec<&'a GatheredObject>,
+}
 
-fn sorted(gathered: &Gathered) -> BTreeMap<&ObjectKey, Parts<'_>> {
-    let mut objects: BTreeMap<&ObjectKey, Parts<'_>> = BTreeMap::new();
-    objects.insert(&gathered.root, (Relation::Root, Vec::new()));
+/// The objects in the order of telling, the root always among them.
+fn sorted(gathered: &Gathered) -> Vec<Parts<'_>> {
+    let mut known: HashMap<KeyRef<'_>, usize> = HashMap::with_capacity(gathered.objects.len() + 1);
+    let mut objects: Vec<Parts<'_>> = Vec::with_capacity(gathered.objects.len() + 1);
+    known.insert(gathered.root.as_ref(), 0);
+    objects.push(Parts { key: &gathered.root, relation: &Relation::Root, gathered: Vec::new() });
     for part in &gathered.objects {
-        let entry = objects.entry(&part.key).or_insert_with(|| (part.relation.clone(), Vec::new()));
-        if part.relation < entry.0 {
-            entry.0 = part.relation.clone();
+        let at = *known.entry(part.key.as_ref()).or_insert(objects.len());
+        if at == objects.len() {
+            objects.push(Parts { key: &part.key, relation: &part.relation, gathered: Vec::new() });
         }
-        entry.1.push(part);
+        if let Some(object) = objects.get_mut(at) {
+            object.relation = object.relation.min(&part.relation);
+            object.gathered.push(part);
+        }
     }
+    objects.sort_unstable_by(|a, b| order(a).cmp(&order(b)));
     objects
 }
 
-fn record<'a>(
-    key: &ObjectKey,
-    relation: Relation,
-    parts: &[&'a GatheredObject],
-    policy: &TellPolicy,
-    warnings: &mut Vec<String>,
-) -> Record<'a> {
+fn record<'a>(object: &Parts<'a>, policy: &TellPolicy, warnings: &mut Vec<String>) -> Record<'a> {
+    let key = object.key;
     let mut decoded = Decoded::default();
-    for span in parts.iter().flat_map(|part| &part.spans) {
+    for span in object.gathered.iter().flat_map(|part| &part.spans) {
         decoded.add(key.as_ref(), span);
     }
     if decoded.malformed > 0 {
@@ -153,7 +157,7 @@ fn record<'a>(
         })
         .collect();
     let events = merge::events(decoded.events);
-    Record { key: key.clone(), relation, facts, events, catalogue: decoded.catalogue, lives, folds }
+    Record { key, relation: object.relation, facts, events, links: decoded.links, lives, folds }
 }
 
 /// Whether a deletion confirms one that was already asked for.
@@ -182,12 +186,12 @@ fn by_uid(objects: &[Record<'_>]) -> HashMap<String, LifeId> {
     by_uid
 }
 
-fn order<'r>(record: &'r Record<'_>) -> (u8, u32, &'r ObjectKey) {
-    let (rank, depth) = match &record.relation {
+fn order<'a>(object: &Parts<'a>) -> (u8, u32, &'a ObjectKey) {
+    let (rank, depth) = match object.relation {
         Relation::Root => (0, 0),
         Relation::Owned { depth, .. } => (1, *depth),
         Relation::Ancestor { depth, .. } => (2, *depth),
         Relation::Namespace => (3, 0),
     };
-    (rank, depth, &record.key)
+    (rank, depth, object.key)
 }

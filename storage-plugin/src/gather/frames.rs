@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use kausal_object::ObjectKey;
-use kausal_story::{Catalogue, LinkRole};
+use kausal_story::{Frame, LinkFrame, LinkRole};
 use kausal_trace::{SpanRef, Window};
 
 use super::walk::Edge;
@@ -29,7 +29,7 @@ pub(crate) struct Frames {
 impl Frames {
     /// Reads the frames of `key` among stored spans.
     pub(crate) fn read(key: &ObjectKey, spans: Vec<Box<[u8]>>) -> Self {
-        let (mut frames, mut catalogue) = (Self::default(), Catalogue::default());
+        let mut frames = Self { spans: Vec::with_capacity(spans.len()), ..Self::default() };
         for bytes in spans {
             let Ok(span) = SpanRef::parse(&bytes) else {
                 frames.malformed += 1;
@@ -37,12 +37,17 @@ impl Frames {
             };
             if span.object_key() != key.as_ref() {
                 frames.strangers.insert(span.object_key().to_owned());
-            } else if catalogue.add(&span) {
-                frames.spans.push(bytes);
+                continue;
             }
+            match Frame::of(&span) {
+                Some(Frame::Object(window)) => {
+                    frames.windows.insert(window);
+                }
+                Some(Frame::Link(link)) => frames.links.extend(edge(&link)),
+                None => continue,
+            }
+            frames.spans.push(bytes);
         }
-        frames.windows = catalogue.windows;
-        frames.links = owner_links(catalogue.links);
         frames
     }
 
@@ -56,11 +61,11 @@ impl Frames {
     }
 }
 
-fn owner_links(links: BTreeSet<kausal_story::LinkFrame>) -> Vec<(Edge, ObjectKey)> {
-    let owners = links.into_iter().filter(kausal_story::LinkFrame::is_owner);
-    let edge = |role| match role {
+/// Where a link leads; only owners and owned objects belong to a view.
+fn edge(link: &LinkFrame<'_>) -> Option<(Edge, ObjectKey)> {
+    let edge = match link.role {
         LinkRole::Parent => Edge::Owner,
         LinkRole::Child => Edge::Owned,
     };
-    owners.map(|link| (edge(link.role), link.target)).collect()
+    link.is_owner().then(|| (edge, link.target.to_owned()))
 }

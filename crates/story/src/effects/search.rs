@@ -92,10 +92,10 @@ impl<'w, 'a> Search<'w, 'a> {
             state.head.owners.iter().map(|owner| (!owner.controller, &*owner.uid)).collect()
         });
         if state.is_none() {
-            let owners = record.catalogue.links.iter().filter(|link| {
-                link.is_owner() && link.role == LinkRole::Parent && link.own_uid == *life.uid
+            let owners = record.links.iter().filter(|link| {
+                link.is_owner() && link.role == LinkRole::Parent && link.own_uid == &*life.uid
             });
-            uids.extend(owners.map(|link| (true, link.uid.as_str())));
+            uids.extend(owners.map(|link| (true, link.uid)));
         }
         uids.sort_unstable();
         uids.into_iter().filter_map(|(_, uid)| self.world.life_by_uid(uid)).collect()
