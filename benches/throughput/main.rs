@@ -22,6 +22,10 @@ use std::process::{Command, Stdio};
 
 use rows::Figures;
 
+/// The allocator of the shipped binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Copies of the capture; 40 are 75,040 events.
 const COPIES: usize = 40;
 /// Rounds of each row; the median is told.
