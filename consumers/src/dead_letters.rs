@@ -48,8 +48,10 @@ pub struct Letter<'a> {
     pub cluster: &'a str,
     /// Where in its input it began, in bytes.
     pub position: u64,
-    /// The original.
+    /// The original, or its beginning.
     pub bytes: &'a [u8],
+    /// Length of the whole original, in bytes.
+    pub length: u64,
 }
 
 /// The open dead-letter file.
@@ -74,7 +76,7 @@ struct Line<'a> {
     source: &'a str,
     cluster: &'a str,
     position: u64,
-    length: usize,
+    length: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -133,7 +135,7 @@ impl<'a> Line<'a> {
             source: letter.source,
             cluster: letter.cluster,
             position: letter.position,
-            length: letter.bytes.len(),
+            length: letter.length,
             base64: text.is_none().then(|| base64(kept)),
             text,
         }
@@ -176,7 +178,8 @@ mod tests {
     use super::*;
 
     fn letter(bytes: &[u8]) -> Letter<'_> {
-        Letter { reason: "not-json", source: "webhook", cluster: "c", position: 7, bytes }
+        let length = bytes.len() as u64;
+        Letter { reason: "not-json", source: "webhook", cluster: "c", position: 7, bytes, length }
     }
 
     fn lines(path: &Path) -> Vec<Value> {

@@ -69,7 +69,16 @@ struct Piece<'a> {
 #[derive(Clone, Copy)]
 struct Origin<'a> {
     position: u64,
+    /// All of it, or its beginning.
     bytes: &'a [u8],
+    /// Of the whole, in bytes.
+    length: u64,
+}
+
+impl<'a> Origin<'a> {
+    fn whole(position: u64, bytes: &'a [u8]) -> Self {
+        Self { position, bytes, length: bytes.len() as u64 }
+    }
 }
 
 impl<'p> Intake<'p> {
@@ -122,7 +131,8 @@ impl<'p> Intake<'p> {
     /// Sets aside a document that is too large to be held.
     pub fn pass_over(&mut self, oversized: &Oversized) {
         let reason = oversized.reason();
-        let origin = Origin { position: oversized.offset, bytes: &oversized.head };
+        let Oversized { offset: position, head, bytes: length, .. } = oversized;
+        let origin = Origin { position: *position, bytes: head, length: *length };
         self.put_aside(reason_label(&reason), origin, &reason);
     }
 
@@ -258,15 +268,15 @@ impl<'p> Intake<'p> {
     fn reject(&mut self, rejected: &Rejected<'_>, position: u64) {
         let reason = &rejected.reason;
         let position = position + rejected.offset as u64;
-        let origin = Origin { position, bytes: rejected.bytes };
+        let origin = Origin::whole(position, rejected.bytes);
         self.put_aside(reason_label(reason), origin, reason);
     }
 
     fn put_aside(&mut self, reason: &'static str, origin: Origin<'_>, why: &dyn Display) {
         self.tally.reject(reason);
-        let Origin { position, bytes } = origin;
+        let Origin { position, bytes, length } = origin;
         let (source, cluster) = (&*self.input, self.encoder.cluster().as_str());
-        let letter = Letter { reason, source, cluster, position, bytes };
+        let letter = Letter { reason, source, cluster, position, bytes, length };
         self.pipeline.set_aside(&letter, self.source, why);
     }
 }
@@ -275,10 +285,8 @@ impl<'a> Piece<'a> {
     /// Where an event came from.
     fn origin(&self, event: &Event<'_>) -> Origin<'a> {
         let Extent { start, end } = event.extent;
-        Origin {
-            position: self.position + start as u64,
-            bytes: self.bytes.get(start..end).unwrap_or_default(),
-        }
+        let bytes = self.bytes.get(start..end).unwrap_or_default();
+        Origin::whole(self.position + start as u64, bytes)
     }
 }
 

@@ -185,7 +185,7 @@ pub(crate) struct SetAside<'a> {
     pub(crate) input: &'a str,
     pub(crate) cluster: &'a str,
     pub(crate) position: u64,
-    pub(crate) bytes: usize,
+    pub(crate) bytes: u64,
     pub(crate) reason: &'a dyn std::fmt::Display,
 }
 

@@ -158,8 +158,8 @@ impl Pipeline {
     /// Puts an original aside. A folder that cannot be written does not stop the others: the
     /// sender could only send the same again.
     pub(crate) fn set_aside(&self, letter: &Letter<'_>, source: &'static str, why: &dyn Display) {
-        let Letter { source: input, cluster, position, bytes, .. } = *letter;
-        SetAside { source, input, cluster, position, bytes: bytes.len(), reason: why }.emit();
+        let Letter { source: input, cluster, position, length: bytes, .. } = *letter;
+        SetAside { source, input, cluster, position, bytes, reason: why }.emit();
         if let Some(Err(error)) = self.parts.dead_letters.as_ref().map(|file| file.put(letter)) {
             LetterLost { error: &error }.emit(&self.parts.metrics);
         }
