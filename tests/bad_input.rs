@@ -56,6 +56,9 @@ fn items() -> Vec<Bad> {
     large["requestObject"]["data"] = json!({ "a": MARK.repeat(20_000_000 / MARK.len()) });
     let mut long_name = update("long-name");
     long_name["objectRef"]["name"] = MARK.repeat(10_000_000 / MARK.len()).into();
+    // Short enough to be read, too long to be the name of anything.
+    let mut no_name = update("no-name");
+    no_name["objectRef"]["name"] = MARK.repeat(1_000).into();
     let mut no_status = update("no-status");
     no_status.as_object_mut().expect("an object").remove("responseStatus");
     let mut no_object = update("no-object");
@@ -74,6 +77,7 @@ fn items() -> Vec<Bad> {
         bad("no-object-at-all", format!("[\"{MARK}\"]"), Fate::SetAside("not-an-object")),
         bad("large", text(&large), Fate::SetAside("too-large")),
         bad("long-name", text(&long_name), Fate::SetAside("too-long")),
+        bad("no-name", text(&no_name), Fate::SetAside("key-too-long")),
         bad("only-brackets", nested, Fate::SetAside("not-an-object")),
         bad("brackets", brackets, Fate::Told("configmaps/brackets")),
         bad("no-status", text(&no_status), Fate::Told("configmaps/no-status")),
@@ -114,7 +118,13 @@ fn set_aside(store: &Path) -> BTreeMap<String, usize> {
     let mut reasons = BTreeMap::new();
     for line in std::fs::read_to_string(&file).expect("readable").lines() {
         let letter: Value = serde_json::from_str(line).expect("a letter is JSON");
-        assert!(letter["text"].is_string() && letter["position"].is_u64(), "{line:.200}");
+        let original = letter["text"].as_str().expect("the original");
+        let length = letter["length"].as_u64().expect("the length of all of it");
+        assert!(letter["position"].is_u64() && length >= original.len() as u64, "{line:.200}");
+        let is_large = matches!(letter["reason"].as_str(), Some("too-large" | "too-long"));
+        assert_eq!(is_large, length > 8 << 20, "{line:.200}");
+        let is_filler = |byte| matches!(byte, b'[' | b']' | b' ');
+        assert!(original.contains(MARK) || original.bytes().all(is_filler), "{line:.200}");
         *reasons.entry(letter["reason"].as_str().expect("a reason").to_owned()).or_default() += 1;
     }
     reasons

@@ -11,6 +11,7 @@ use kausal_testkit::capture;
 use kausal_testkit::client::Client;
 use kausal_testkit::event::{Target, request, text};
 use kausal_testkit::kausal::{AllInOne, Kausal};
+use kausal_testkit::process::{Process, START_LIMIT, free_address};
 use serde_json::Value;
 
 /// A folder of its own for a test, with a store that holds the capture.
@@ -484,6 +485,42 @@ fn a_reader_that_leaves_early_is_no_error() {
     drop(out);
     let left: Answered = child.wait_with_output().expect("it ends").into();
     assert_eq!((left.code, left.errors.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn the_demo_tells_its_story_and_goes_on_serving() {
+    let desk = Desk::empty();
+    let [webhook, http, grpc, admin] = std::array::from_fn(|_| free_address().to_string());
+    let flags = [
+        ("--webhook-listen", &webhook),
+        ("--http-listen", &http),
+        ("--grpc-listen", &grpc),
+        ("--admin-listen", &admin),
+    ];
+    let flags = flags.iter().flat_map(|(flag, address)| [*flag, address.as_str()]);
+    let arguments: Vec<_> = ["demo"].into_iter().chain(flags).collect();
+    let mut demo = Process::start("demo", desk.dir.path(), &desk.kausal.command(&arguments));
+    let log = desk.path("demo.log");
+    let said = demo.wait_for("what to try next", START_LIMIT, || {
+        std::fs::read_to_string(&log).ok().filter(|said| said.contains("Serving until Ctrl-C"))
+    });
+    let story = Client::http(http.parse().expect("an address"));
+    let story = story.get("/trace/deploy/web?namespace=shop").ok().text;
+    assert!(story.contains("2 lives") && said.contains(&story), "{said}");
+    // What it says to try can be tried.
+    let tried =
+        said.lines().filter_map(|line| line.trim().strip_prefix(env!("CARGO_BIN_EXE_kausal")));
+    let tried: Vec<_> = tried.collect();
+    assert!(tried.len() >= 5, "{said}");
+    for line in tried {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("{}{line}", env!("CARGO_BIN_EXE_kausal"))]);
+        let answered: Answered =
+            shell.current_dir(desk.dir.path()).output().expect("sh starts").into();
+        assert_eq!(answered.code, Some(0), "{line}: {}", answered.errors);
+        assert!(!answered.out.is_empty(), "{line}");
+    }
+    assert!(demo.terminate(START_LIMIT).success());
 }
 
 /// Runs a command on a pseudo terminal; `None` where `script` of util-linux is not there.
