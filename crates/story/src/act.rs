@@ -3,6 +3,8 @@
 //! Promise: changes are counted from the last recorded state before the write; where that is not
 //! the state it started from, or is not known, the act says so.
 
+use std::borrow::Cow;
+
 use kausal_object::{ObjectKey, kinds};
 use kausal_trace::UnixNanos;
 use serde_json::Value;
@@ -245,10 +247,12 @@ pub(crate) fn request<'f>(fact: &'f AuditFact<'_>) -> (&'f str, &'f str, &'f str
 }
 
 /// `rs`, `job`, or the plural of what is not built in.
-pub(crate) fn kind_word(key: &ObjectKey) -> String {
+pub(crate) fn kind_word(key: &ObjectKey) -> Cow<'_, str> {
     let kind = || kinds::kind(&key.group, &key.resource).map(str::to_ascii_lowercase);
-    let short = kinds::short(&key.group, &key.resource).map(str::to_owned);
-    short.or_else(kind).unwrap_or_else(|| key.resource.clone())
+    match kinds::short(&key.group, &key.resource) {
+        Some(short) => Cow::Borrowed(short),
+        None => kind().map_or(Cow::Borrowed(&key.resource), Cow::Owned),
+    }
 }
 
 /// `rs/597699c6dd` rather than `rs/web-597699c6dd` in the story of `web`.
@@ -257,5 +261,5 @@ pub(crate) fn short_name(key: &ObjectKey, root: &ObjectKey) -> String {
     let own = key.name.strip_prefix(&root.name).and_then(|rest| rest.strip_prefix('-'));
     let same_place = key.namespace == root.namespace && key.cluster == root.cluster;
     let name = own.filter(|_| same_place && key.resource != "pods").unwrap_or(&key.name);
-    format!("{kind}/{name}")
+    [&kind, "/", name].concat()
 }

@@ -26,6 +26,7 @@ pub(crate) struct Head {
     pub(crate) pod_grace: Option<i64>,
     /// A daemon set's `status.desiredNumberScheduled`, with the generation it was counted for.
     pub(crate) scheduled: Option<(i64, i64)>,
+    spec: Option<Range<usize>>,
     template: Option<Range<usize>>,
     annotations: Option<Range<usize>>,
     /// Key and value of each member of the body.
@@ -45,6 +46,16 @@ pub(crate) struct Owner {
 impl Head {
     /// Reads the head of a body; `None` when it is no object of Kubernetes' shape.
     pub(crate) fn read(text: &str, resource: &str) -> Option<Self> {
+        Self::read_after(text, resource, None)
+    }
+
+    /// [`Head::read`], given the head of another body of the object: few writes change the spec,
+    /// and one that stands in both bodies alike is not read again.
+    pub(crate) fn read_after(
+        text: &str,
+        resource: &str,
+        before: Option<(&Self, &str)>,
+    ) -> Option<Self> {
         let mut head = Self { members: Vec::with_capacity(MEMBERS_USUAL), ..Self::default() };
         let mut named = false;
         for member in members(text) {
@@ -55,7 +66,11 @@ impl Head {
                     head.read_metadata(text, member.value)?;
                     named = true;
                 }
-                "spec" => head.read_spec(text, member.value, resource),
+                "spec" => match before.filter(|(before, text)| before.has_spec(text, member.value))
+                {
+                    Some((before, _)) => head.take_spec(before, place(text, member.value)),
+                    None => head.read_spec(text, member.value, resource),
+                },
                 "status" if resource == "daemonsets" => head.scheduled = scheduled(member.value),
                 _ => {}
             }
@@ -82,7 +97,26 @@ impl Head {
         Some(())
     }
 
+    /// Whether the body that this head was read from has the same spec.
+    fn has_spec(&self, text: &str, spec: &str) -> bool {
+        self.spec(text) == Some(spec)
+    }
+
+    /// Takes over what another head says of a spec that stands here in this body.
+    fn take_spec(&mut self, other: &Self, here: Range<usize>) {
+        let there = other.spec.clone().unwrap_or_default();
+        let moved = |part: &Range<usize>| {
+            let start = here.start + (part.start - there.start);
+            start..start + part.len()
+        };
+        (self.replicas, self.wanted) = (other.replicas, other.wanted);
+        self.pod_grace = other.pod_grace;
+        self.template = other.template.as_ref().map(moved);
+        self.spec = Some(here);
+    }
+
     fn read_spec(&mut self, text: &str, spec: &str, resource: &str) {
+        self.spec = Some(place(text, spec));
         let (mut completions, mut parallelism) = (None, None);
         for member in members(spec).map_while(Result::ok) {
             let value = member.value;
@@ -97,6 +131,11 @@ impl Head {
             }
         }
         self.wanted = completions.or(parallelism);
+    }
+
+    /// The spec, as it stands in the text the head was read from.
+    pub(crate) fn spec<'t>(&self, text: &'t str) -> Option<&'t str> {
+        self.spec.clone().and_then(|range| text.get(range))
     }
 
     /// The pod template, as it stands in the text the head was read from.
@@ -203,6 +242,20 @@ mod tests {
         assert_eq!(head.template(text), Some(r#"{"spec":{}}"#));
         assert_eq!(head.annotations(text), Some(r#"{"a":"b"}"#));
         assert!(!head.deleting && !head.finalizers);
+    }
+
+    #[test]
+    fn a_spec_that_was_read_before_says_the_same() {
+        let body = |version: &str, spec: &str| {
+            format!(r#"{{"metadata":{{"resourceVersion":"{version}"}},"spec":{spec}}}"#)
+        };
+        let spec = r#"{"replicas":3,"completions":2,"template":{"a":1},"terminationGracePeriodSeconds":5}"#;
+        let before = body("9", spec);
+        let head = Head::read(&before, "jobs").expect("an object");
+        for text in [body("10", spec), body("10", r#"{"replicas":4}"#), body("10", "{}")] {
+            let after = Head::read_after(&text, "jobs", Some((&head, &before)));
+            assert_eq!(after, Head::read(&text, "jobs"), "{text}");
+        }
     }
 
     #[test]

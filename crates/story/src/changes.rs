@@ -45,12 +45,17 @@ impl fmt::Display for Change {
     }
 }
 
-/// Changes from one state to another, as [`between`] tells them.
+/// Changes from one state to the next, as [`between`] tells them.
 pub(crate) fn between_states(old: &State<'_>, new: &State<'_>) -> Vec<Change> {
     if old.text == new.text || new.text.is_empty() {
         return Vec::new();
     }
-    told(prune_members(&old.members(), &new.members(), Place::Body, 0))
+    let (mut before, mut after) = (old.members(), new.members());
+    if new.spec_kept {
+        before.retain(|member| member.raw_key != "spec");
+        after.retain(|member| member.raw_key != "spec");
+    }
+    told(prune_members(&before, &after, Place::Body, 0))
 }
 
 /// Changes from one body to another. What every write changes (`resourceVersion`, `generation`,

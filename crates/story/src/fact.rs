@@ -98,6 +98,11 @@ pub(crate) struct Decoded<'a> {
 }
 
 impl<'a> Decoded<'a> {
+    /// Nothing yet, with room for the facts among so many spans.
+    pub(crate) fn with_room(spans: usize) -> Self {
+        Self { audits: Vec::with_capacity(spans), ..Self::default() }
+    }
+
     /// Decodes one more span of `key`; a malformed one is counted.
     pub(crate) fn add(&mut self, key: KeyRef<'_>, bytes: &'a [u8]) {
         match SpanRef::parse(bytes) {

@@ -48,12 +48,19 @@ pub(crate) struct State<'a> {
     /// The body; empty when only a `Scale` of an unknown object is recorded.
     pub(crate) text: Cow<'a, str>,
     pub(crate) source: Source,
+    /// Its spec is, to the letter, that of the state before it.
+    pub(crate) spec_kept: bool,
 }
 
 impl State<'_> {
     /// The members of the body; none where only replicas are known.
     pub(crate) fn members(&self) -> Vec<Member<'_>> {
         if self.text.is_empty() { Vec::new() } else { self.head.members(&self.text) }
+    }
+
+    fn has_spec_of(&self, other: &Self) -> bool {
+        let spec = self.head.spec(&self.text);
+        spec.is_some() && spec == other.head.spec(&other.text)
     }
 }
 
@@ -105,7 +112,7 @@ struct Seen<'a> {
 
 /// Takes the merged facts of one object apart into lives and states.
 pub(crate) fn lives<'a>(resource: &str, facts: &[AuditFact<'a>]) -> Lives<'a> {
-    let mut seen: Vec<_> = facts.iter().map(|fact| see(resource, fact)).collect();
+    let mut seen = see_all(resource, facts);
     let mut told = Lives {
         all: begin(facts, &seen),
         life_of: Vec::with_capacity(facts.len()),
@@ -124,12 +131,27 @@ pub(crate) fn lives<'a>(resource: &str, facts: &[AuditFact<'a>]) -> Lives<'a> {
     told
 }
 
-fn see<'a>(resource: &str, fact: &AuditFact<'a>) -> Seen<'a> {
+fn see_all<'a>(resource: &str, facts: &[AuditFact<'a>]) -> Vec<Seen<'a>> {
+    let mut all: Vec<Seen<'a>> = Vec::with_capacity(facts.len());
+    let mut before: Option<usize> = None;
+    for (at, fact) in facts.iter().enumerate() {
+        // The finalizers of a Namespace are in its spec: it is always read.
+        let known = before.filter(|_| resource != "namespaces");
+        let known =
+            known.and_then(|at| Some((all.get(at)?.head.as_ref()?, facts.get(at)?.response)));
+        let seen = see(resource, fact, known);
+        before = if seen.head.is_some() { Some(at) } else { before };
+        all.push(seen);
+    }
+    all
+}
+
+fn see<'a>(resource: &str, fact: &AuditFact<'a>, before: Option<(&Head, &str)>) -> Seen<'a> {
     if !fact.took_effect() {
         return Seen { uid: Cow::Borrowed(fact.uid), head: None };
     }
     let told = matches!(fact.response_kind, "" | "Scale" | "PartialObjectMetadata");
-    let head = if told { Head::read(fact.response, resource) } else { None };
+    let head = if told { Head::read_after(fact.response, resource, before) } else { None };
     let uid = match &head {
         _ if !fact.uid.is_empty() => Cow::Borrowed(fact.uid),
         Some(head) => Cow::Owned(head.uid.to_string()),
@@ -188,6 +210,7 @@ impl<'a> Lives<'a> {
             if matches!(state.source, Source::Scale | Source::Metadata) {
                 complete(&mut state, last, resource);
             }
+            state.spec_kept = last.is_some_and(|last| state.has_spec_of(last));
             self.state_of[state.fact] = Some(states.len());
             states.push(state);
         }
@@ -302,7 +325,8 @@ fn state<'a>(index: usize, fact: &AuditFact<'a>, head: Head) -> State<'a> {
         () => Source::Answer,
     };
     let at = if source == Source::Before { fact.start } else { fact.end };
-    State { fact: index, since: fact.start, at, head, text: Cow::Borrowed(fact.response), source }
+    let text = Cow::Borrowed(fact.response);
+    State { fact: index, since: fact.start, at, head, text, source, spec_kept: false }
 }
 
 fn version<'s>(state: &'s State<'_>) -> ResourceVersion<'s> {

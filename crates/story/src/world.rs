@@ -137,7 +137,8 @@ fn sorted(gathered: &Gathered) -> Vec<Parts<'_>> {
 
 fn record<'a>(object: &Parts<'a>, policy: &TellPolicy, warnings: &mut Vec<String>) -> Record<'a> {
     let key = object.key;
-    let mut decoded = Decoded::default();
+    let spans = object.gathered.iter().map(|part| part.spans.len()).sum();
+    let mut decoded = Decoded::with_room(spans);
     for span in object.gathered.iter().flat_map(|part| &part.spans) {
         decoded.add(key.as_ref(), span);
     }

@@ -1,5 +1,6 @@
 //! What followed from an act, as two short columns: objects and pods.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use kausal_object::ObjectKey;
@@ -19,7 +20,7 @@ pub(crate) fn objects(act: &Act, root: &ObjectKey) -> String {
         .filter(|effect| is_new(effect))
         .map(|effect| short_name(&effect.object, root))
         .collect();
-    let mut gone: BTreeMap<String, BTreeSet<&ObjectKey>> = BTreeMap::new();
+    let mut gone: BTreeMap<Cow<'_, str>, BTreeSet<&ObjectKey>> = BTreeMap::new();
     for effect in others().filter(|effect| effect.what == EffectKind::Deleted) {
         gone.entry(kind_word(&effect.object)).or_default().insert(&effect.object);
     }

@@ -127,6 +127,9 @@ fn error(act: &Act) -> Option<String> {
     Some(if text.is_empty() { code.to_string() } else { text.clone() })
 }
 
+/// Room for the attributes of an act, with the error that may follow; more make it grow.
+const ATTRIBUTES_USUAL: usize = 16;
+
 #[derive(Default)]
 struct Attributes(Vec<(String, AttrValue)>);
 
@@ -139,11 +142,13 @@ impl Attributes {
 }
 
 fn attributes(act: &Act, fact: &AuditFact<'_>, root: &ObjectKey) -> Vec<(String, AttrValue)> {
-    let mut out = Attributes::default();
+    let mut out = Attributes(Vec::with_capacity(ATTRIBUTES_USUAL));
     out.text("audit", &title(act));
     out.text("diff", &diff(act));
-    let followed = [effects::objects(act, root), effects::pods(act)];
-    out.text("effects", followed.join(" ").trim());
+    if !act.effects.is_empty() {
+        let followed = [effects::objects(act, root), effects::pods(act)];
+        out.text("effects", followed.join(" ").trim());
+    }
     if act.base == Base::ChangesInBetweenUnseen {
         out.text("diff.base", "changes in between unseen");
     }
