@@ -18,6 +18,9 @@ use super::meta::{self, CLUSTERS_MAX, State};
 use super::posting::Posting;
 use super::queue::Submission;
 
+/// Room made at once for the spans and their posting lists; growing copies all items.
+const ITEMS_A_SPAN: usize = 4;
+
 /// What a commit writes to and learns from.
 pub(crate) struct Sources<'w> {
     pub(crate) engine: &'w Engine,
@@ -43,7 +46,7 @@ impl Commit {
     ) -> Result<Self, String> {
         let spans = sorted(submissions);
         let mut builder = Builder {
-            batch: sources.engine.batch(spans.len() * 2),
+            batch: sources.engine.batch(spans.len() * ITEMS_A_SPAN),
             state: State { commits: state.commits + 1, ..state },
             indexes: BTreeMap::new(),
             sources,
@@ -76,7 +79,9 @@ fn sorted(submissions: &[Submission]) -> Vec<Placed<'_>> {
         let place = Place::of(record.trace)?;
         Some(Placed { place, record })
     });
-    let mut spans: Vec<Placed<'_>> = placed.collect();
+    let count = submissions.iter().map(|submission| submission.batch.len()).sum();
+    let mut spans: Vec<Placed<'_>> = Vec::with_capacity(count);
+    spans.extend(placed);
     spans.sort_unstable_by_key(|span| (span.place, span.record.span));
     spans
 }

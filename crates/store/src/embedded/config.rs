@@ -92,7 +92,7 @@ pub(crate) const SMALL_MEMTABLE_BYTES: u64 = 4 * MIB;
 /// written to at once.
 pub(crate) const MEMTABLES_BYTES_MAX: u64 = 24 * MIB;
 /// Memtables that wait to be flushed: past it the writer waits, and with it whoever submits.
-pub(crate) const FLUSHING_MAX: usize = 2;
+pub(crate) const FLUSHING_MAX: usize = 1;
 /// The least the engine takes; it holds about twice that on disk before it evicts.
 pub(crate) const JOURNAL_BYTES: u64 = 64 * MIB;
 /// Uncompressed blocks kept for readers.

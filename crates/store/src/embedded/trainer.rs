@@ -6,13 +6,13 @@
 use super::codec::{DictionaryId, Encoder, train};
 
 /// Samples kept, an even choice among the spans since the last attempt.
-const SAMPLES_MAX: usize = 512;
+const SAMPLES_MAX: usize = 256;
 /// Of each sample only so much: a few large bodies must not be all that is learned.
 const SAMPLE_BYTES_MAX: usize = 8 << 10;
 /// zstd's own recommendation is about a hundredth of the samples; more does not get better here.
 const DICTIONARY_BYTES_MAX: usize = 64 << 10;
 /// Facts before the first attempt.
-const FIRST_AFTER: u64 = SAMPLES_MAX as u64;
+const FIRST_AFTER: u64 = 512;
 /// Each attempt comes after so many times more facts than the one before.
 const GROWTH: u64 = 16;
 /// But not later than this: what a cluster does changes.
