@@ -60,8 +60,8 @@ pub(crate) fn namespace_deletion(act: &Act, root: &ObjectKey) -> String {
 }
 
 fn around(record: &Record<'_>, words: &str) -> String {
-    let object = short_name(record.key, record.key);
-    if words.is_empty() { object } else { format!("{object}: {words}") }
+    let object = &record.called;
+    if words.is_empty() { object.clone() } else { [object, ": ", words].concat() }
 }
 
 fn dry_run(act: &Act, record: &Record<'_>, index: usize) -> String {

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use kausal_object::{KeyRef, ObjectKey};
 use kausal_trace::UnixNanos;
 
+use crate::act;
 use crate::classify::{self, Fold};
 use crate::fact::{AuditFact, Decoded, EventFact};
 use crate::frames::LinkFrame;
@@ -19,6 +20,8 @@ use crate::state::{Life, Lives, lives};
 #[derive(Debug)]
 pub(crate) struct Record<'a> {
     pub(crate) key: &'a ObjectKey,
+    /// Its kind and name, as people say them (`rs/web-1`).
+    pub(crate) called: String,
     pub(crate) relation: &'a Relation,
     pub(crate) facts: Vec<AuditFact<'a>>,
     pub(crate) events: Vec<EventFact<'a>>,
@@ -158,7 +161,16 @@ fn record<'a>(object: &Parts<'a>, policy: &TellPolicy, warnings: &mut Vec<String
         })
         .collect();
     let events = merge::events(decoded.events);
-    Record { key, relation: object.relation, facts, events, links: decoded.links, lives, folds }
+    Record {
+        key,
+        called: act::short_name(key, key),
+        relation: object.relation,
+        facts,
+        events,
+        links: decoded.links,
+        lives,
+        folds,
+    }
 }
 
 /// Whether a deletion confirms one that was already asked for.
