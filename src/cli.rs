@@ -38,7 +38,7 @@ pub(crate) enum Command {
     Ingest(Ingest),
     /// Tell the story of an object: `kausal trace deploy/web -n shop`
     Trace(Trace),
-    /// Find requests and Events: `kausal search username=bob verb=patch`
+    /// Find requests and Events: `kausal search username=bob@example.com verb=patch`
     Search(Search),
     /// Show an object as it was: `kausal get deploy/web -n shop --at 30m`
     Get(Get),
@@ -217,7 +217,7 @@ pub(crate) struct Trace {
 #[derive(Debug, Args)]
 #[allow(missing_docs, reason = "clap would print it as the text of flattened groups")]
 pub(crate) struct Search {
-    /// Attributes that must all hold: username=bob verb=patch resource=deployments namespace=shop
+    /// Attributes that must all hold: username=bob@example.com verb=patch resource=deployments namespace=shop
     #[arg(value_name = "KEY=VALUE")]
     pub(crate) attributes: Vec<String>,
     #[command(flatten)]

@@ -9,6 +9,9 @@ use crate::answer::{NothingFound, Outcome, UsageError, print, say};
 use crate::cli::{Search, SearchOutput};
 use crate::config::Loaded;
 
+const NOTHING: &str =
+    "nothing recorded matches; values are compared whole, so write username=bob@example.com";
+
 /// Runs the command.
 pub(crate) fn run(loaded: &Loaded, flags: &Search) -> anyhow::Result<Outcome> {
     let request = SearchRequest {
@@ -34,7 +37,7 @@ pub(crate) fn run(loaded: &Loaded, flags: &Search) -> anyhow::Result<Outcome> {
         );
     }
     if found.rows.is_empty() {
-        return Err(NothingFound("nothing recorded matches".to_owned()).into());
+        return Err(NothingFound(NOTHING.to_owned()).into());
     }
     Ok(Outcome::Done)
 }
@@ -42,7 +45,9 @@ pub(crate) fn run(loaded: &Loaded, flags: &Search) -> anyhow::Result<Outcome> {
 fn attribute(pair: &str) -> Result<(String, String), UsageError> {
     match pair.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err(UsageError(format!("{pair:?} is no KEY=VALUE; write username=bob or verb=patch"))),
+        _ => Err(UsageError(format!(
+            "{pair:?} is no KEY=VALUE; write username=bob@example.com or verb=patch"
+        ))),
     }
 }
 
