@@ -70,6 +70,19 @@ fn order_and_repetition_do_not_matter() {
     }
 }
 
+#[test]
+fn a_file_and_a_webhook_at_once_tell_it_once() {
+    let log = capture::audit_log();
+    let plain = Told::of(&log);
+    let both = Told::nothing();
+    std::thread::scope(|scope| {
+        scope.spawn(|| both.ingest(&log));
+        scope.spawn(|| both.receive(&log));
+    });
+    assert_eq!(both.story("deploy/web"), plain.story("deploy/web"));
+    assert!(both.view("deploy/web", TREE) == plain.view("deploy/web", TREE));
+}
+
 /// Every object of the capture, not only the one whose story is known best.
 #[test]
 fn what_is_stored_is_the_same_after_merging() {

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kausal_audit::Limits;
-use kausal_consumers::sink::StoreSink;
+use kausal_consumers::intake::{HandOver, Intake};
+use kausal_consumers::sink::{SinkError, StoreSink};
 use kausal_consumers::{ClusterName, FilterConfig, Metrics, Pipeline, PipelineParts};
 use kausal_object::{ObjectKey, Redaction};
 use kausal_runtime::prometheus_client::registry::Registry;
@@ -55,14 +56,37 @@ impl Told {
 
     /// Takes a log as one piece of input of the cluster `capture`.
     pub(crate) fn ingest(&self, log: &str) {
+        self.take("file", |intake, hand_over| intake.take(log.as_bytes(), 0, hand_over));
+    }
+
+    /// Takes a log as an apiserver would send it: lists of 400 events.
+    pub(crate) fn receive(&self, log: &str) {
+        let lines: Vec<&str> = log.lines().collect();
+        for items in lines.chunks(400) {
+            let items = items.join(",");
+            let kind = r#""kind":"EventList","apiVersion":"audit.k8s.io/v1""#;
+            let body = format!(r#"{{{kind},"metadata":{{}},"items":[{items}]}}"#);
+            self.take("webhook", |intake, hand_over| {
+                let answer = intake.take_webhook_body(body.as_bytes(), hand_over)?;
+                answer.expect("an EventList");
+                Ok(())
+            });
+        }
+    }
+
+    fn take(
+        &self,
+        source: &'static str,
+        work: impl FnOnce(&mut Intake<'_>, HandOver<'_>) -> Result<(), SinkError>,
+    ) {
         let cluster = ClusterName::new("capture").expect("a name");
-        let mut intake = self.pipeline.intake("file", "log", cluster);
+        let mut intake = self.pipeline.intake(source, "log", cluster);
         let mut under_way = Vec::new();
         let mut hand_over = |parcel| {
             under_way.push(self.pipeline.hand_over(parcel));
             Ok(())
         };
-        intake.take(log.as_bytes(), 0, &mut hand_over).expect("taken");
+        work(&mut intake, &mut hand_over).expect("taken");
         hand_over(intake.finish()).expect("handed over");
         for parcel in under_way {
             self.pipeline.acknowledged_blocking(parcel).expect("durable");

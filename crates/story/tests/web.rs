@@ -83,6 +83,16 @@ fn web_for_jaeger() {
     insta::assert_snapshot!(outline(&view::render(&gathered, mode, id, &TellPolicy::default())));
 }
 
+/// The deletion that a finalizer held, as programs read it.
+#[test]
+fn a_held_deletion_as_otlp() {
+    let root = key("ops.example", "backups", "shop", "nightly");
+    let gathered = Capture::read(0).gather(&root, Reach::Object);
+    let mode: Mode = "tracing".parse().expect("a mode");
+    let spans = view::render(&gathered, mode, TraceId([0xff; 16]), &TellPolicy::default());
+    insta::assert_json_snapshot!(kausal_trace::view::to_otlp_json(&spans));
+}
+
 /// One line a span, under its parent; below it what people and CI did.
 fn outline(spans: &[ViewSpan]) -> String {
     let mut depth: HashMap<_, usize> = HashMap::new();
