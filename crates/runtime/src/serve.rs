@@ -28,7 +28,7 @@ const DRAIN_SECONDS_MAX: Duration = Duration::from_secs(20);
 
 /// Why an address cannot be listened on.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address} for {purpose}: {source}")]
+#[error("cannot listen on {address}; choose another address with {purpose}")]
 pub struct BindError {
     /// What the listener is for, in the words of the configuration (`webhook.listen`).
     pub purpose: &'static str,
