@@ -126,11 +126,11 @@ fn variations(log: &str) -> Vec<(&'static str, Vec<String>)> {
 /// The same order on every run, unlike the one in the file.
 fn shuffled(lines: &[String]) -> Vec<String> {
     let mut lines = lines.to_vec();
-    lines.sort_by_key(|line| blake3_like(line));
+    lines.sort_by_key(|line| fnv1a(line));
     lines
 }
 
-fn blake3_like(line: &str) -> u64 {
+fn fnv1a(line: &str) -> u64 {
     line.bytes().fold(14_695_981_039_346_656_037, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(1_099_511_628_211)
     })

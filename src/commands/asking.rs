@@ -1,17 +1,20 @@
 //! Asks a store, or the process that holds it, or a server by its URL: the same answers.
 
+use std::sync::Arc;
+
 use kausal_runtime::clock;
 use kausal_storage_plugin::{
     ErrorBody, ObjectQuery, ReadError, Reader, SearchRequest, SearchRows, Stop, ViewDocument,
     moment,
 };
-use kausal_store::{EmbeddedStore, OpenError, StoreStats};
+use kausal_store::StoreStats;
 use kausal_story::{Manifest, Story};
 use kausal_trace::UnixNanos;
 use serde::de::DeserializeOwned;
 
+use super::reach::{Missing, Reached, reach};
 use crate::answer::{NothingFound, UsageError};
-use crate::cli::{Place, Target};
+use crate::cli::Target;
 use crate::config::Loaded;
 
 /// Longest answer taken from a server.
@@ -28,25 +31,11 @@ pub(crate) enum Source {
 impl Source {
     /// The server named, the holder of the store, or the store itself.
     pub(crate) fn of(loaded: &Loaded, target: &Target) -> anyhow::Result<Self> {
-        let mut config = loaded.config.store.validate(loaded)?;
-        match target.place()? {
-            Place::Server(url) => return Ok(Self::There(url)),
-            Place::Store(dir) => config.dir = dir,
-            Place::Configured => {}
-        }
-        if !EmbeddedStore::is_at(&config.dir) {
-            let dir = config.dir.display();
-            return Err(NothingFound(format!(
-                "there is no store in {dir}; fill one with kausal ingest, or name it with --store"
-            ))
-            .into());
-        }
         let limits = super::process::read(loaded)?;
-        match EmbeddedStore::open(&config, None) {
-            Ok(store) => Ok(Self::Here(Box::new(Reader::new(std::sync::Arc::new(store), limits)))),
-            Err(OpenError::Held { address: Some(address), .. }) => Ok(Self::There(address)),
-            Err(error) => Err(error.into()),
-        }
+        Ok(match reach(loaded, target, Missing::Refuse)?.0 {
+            Reached::Here(store) => Self::Here(Box::new(Reader::new(Arc::new(store), limits))),
+            Reached::There(url) => Self::There(url),
+        })
     }
 
     /// The story of an object.

@@ -9,12 +9,13 @@ use kausal_consumers::Metrics;
 use kausal_consumers::sink::{ExportConfig, ExportSink, Sink, StoreSink};
 use kausal_consumers::source::file::{self, IngestReport, Progress};
 use kausal_runtime::prometheus_client::registry::Registry;
-use kausal_store::{EmbeddedConfig, EmbeddedStore, OpenError};
+use kausal_store::EmbeddedConfig;
 
 use super::all_in_one::runtime;
 use super::process::{clusters, filter, pipeline};
+use super::reach::{Missing, Reached, reach};
 use crate::answer::{Outcome, UsageError, progress, say};
-use crate::cli::{Ingest, Place, Target};
+use crate::cli::{Ingest, Target};
 use crate::config::Loaded;
 
 /// How often a terminal is told how far reading is.
@@ -43,23 +44,15 @@ fn sink(
     target: &Target,
     runtime: &tokio::runtime::Handle,
 ) -> anyhow::Result<(Arc<dyn Sink>, EmbeddedConfig)> {
-    let mut config = loaded.config.store.validate(loaded)?;
-    let place = target.place()?;
-    if let Place::Store(dir) = &place {
-        config.dir.clone_from(dir);
-    }
-    let export = |endpoint: String| -> anyhow::Result<Arc<dyn Sink>> {
-        let config = ExportConfig { endpoint, ..ExportConfig::default() };
-        Ok(Arc::new(ExportSink::new(&config, runtime.clone())?))
+    let (reached, config) = reach(loaded, target, Missing::Make)?;
+    let sink: Arc<dyn Sink> = match reached {
+        Reached::Here(store) => Arc::new(StoreSink::new(Arc::new(store))),
+        Reached::There(endpoint) => {
+            let export = ExportConfig { endpoint, ..ExportConfig::default() };
+            Arc::new(ExportSink::new(&export, runtime.clone())?)
+        }
     };
-    if let Place::Server(url) = place {
-        return Ok((export(url)?, config));
-    }
-    match EmbeddedStore::open(&config, None) {
-        Ok(store) => Ok((Arc::new(StoreSink::new(Arc::new(store))), config)),
-        Err(OpenError::Held { address: Some(address), .. }) => Ok((export(address)?, config)),
-        Err(error) => Err(error.into()),
-    }
+    Ok((sink, config))
 }
 
 /// Says what became of the inputs; a file that could not be read to its end is a failure.

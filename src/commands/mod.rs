@@ -7,6 +7,7 @@ mod demo;
 mod get;
 mod ingest;
 mod process;
+mod reach;
 mod search;
 mod store;
 mod store_metrics;

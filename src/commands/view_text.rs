@@ -1,6 +1,6 @@
 //! A view on a terminal: its spans as an indented tree, their events under them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write;
 
 use kausal_storage_plugin::ViewDocument;
@@ -11,11 +11,11 @@ use serde_json::Value;
 pub(crate) fn render(view: &ViewDocument) -> anyhow::Result<String> {
     let mut out = format!("trace {}\n", view.trace_id);
     let spans = spans(&view.otlp);
-    let known: Vec<&str> = spans.iter().map(|span| text(span.value, "spanId")).collect();
+    let known: HashSet<&str> = spans.iter().map(|span| text(span.value, "spanId")).collect();
     let mut children: BTreeMap<&str, Vec<&Span<'_>>> = BTreeMap::new();
     for span in &spans {
         let parent = text(span.value, "parentSpanId");
-        children.entry(if known.contains(&parent) { parent } else { "" }).or_default().push(span);
+        children.entry(if known.contains(parent) { parent } else { "" }).or_default().push(span);
     }
     for list in children.values_mut() {
         list.sort_by_key(|span| {
