@@ -2,7 +2,9 @@
 
 use std::error::Error;
 
-const FILES: [&str; 2] = [
+const FILES: [&str; 4] = [
+    "jaeger/storage/v2/capabilities.proto",
+    "jaeger/storage/v2/dependency_storage.proto",
     "jaeger/storage/v2/trace_storage.proto",
     "opentelemetry/proto/collector/trace/v1/trace_service.proto",
 ];

@@ -12,25 +12,48 @@ use crate::error::ReadError;
 use crate::metrics::Metrics;
 use crate::reader::Reader;
 use crate::stop::Stop;
+use crate::traces::Traces;
 
-/// The reader as doors use it; clones share the places.
-#[derive(Clone)]
-pub struct Doors {
-    reader: Reader,
+/// What answers, as doors use it: the [`Reader`] for our own questions, [`Traces`] for Jaeger's.
+/// Clones share the places.
+pub struct Doors<R: ?Sized = Reader> {
+    source: Arc<R>,
     places: Arc<Semaphore>,
     metrics: Metrics,
+}
+
+impl<R: ?Sized> Clone for Doors<R> {
+    fn clone(&self) -> Self {
+        let (source, places) = (self.source.clone(), self.places.clone());
+        Self { source, places, metrics: self.metrics.clone() }
+    }
 }
 
 impl Doors {
     /// Doors to a reader.
     pub fn new(reader: Reader, metrics: Metrics) -> Self {
-        let places = Arc::new(Semaphore::new(reader.concurrent_max()));
-        Self { reader, places, metrics }
+        let places = reader.concurrent_max();
+        Self::of(Arc::new(reader), places, metrics)
     }
 
     /// The reader.
     pub fn reader(&self) -> &Reader {
-        &self.reader
+        &self.source
+    }
+}
+
+impl<R: Traces> Doors<R> {
+    /// The same doors for Jaeger's questions; they share the places.
+    pub fn traces(&self) -> Doors<dyn Traces> {
+        let source: Arc<dyn Traces> = self.source.clone();
+        Doors { source, places: self.places.clone(), metrics: self.metrics.clone() }
+    }
+}
+
+impl<R: ?Sized + Send + Sync + 'static> Doors<R> {
+    /// Doors to whatever answers, with room for `concurrent_max` questions at a time.
+    pub fn of(source: Arc<R>, concurrent_max: usize, metrics: Metrics) -> Self {
+        Self { source, places: Arc::new(Semaphore::new(concurrent_max)), metrics }
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {
@@ -41,17 +64,17 @@ impl Doors {
     pub(crate) async fn read<T: Send + 'static>(
         &self,
         question: &'static str,
-        work: impl FnOnce(&Reader, &Stop) -> Result<T, ReadError> + Send + 'static,
+        work: impl FnOnce(&R, &Stop) -> Result<T, ReadError> + Send + 'static,
     ) -> Result<T, ReadError> {
         let place = self.places.clone().acquire_owned().await;
         let place = place.map_err(|_| ReadError::Abandoned)?;
         let stop = Stop::default();
         let _stop_when_nobody_waits = stop.on_drop();
-        let (reader, metrics) = (self.reader.clone(), self.metrics.clone());
+        let (source, metrics) = (self.source.clone(), self.metrics.clone());
         let task = spawn_blocking(move || {
             let (_place, _at_work) = (place, metrics.begin());
             let watch = Stopwatch::start();
-            let answer = work(&reader, &stop);
+            let answer = work(&source, &stop);
             let outcome = answer.as_ref().err().map_or("ok", ReadError::code);
             metrics.answered(question, outcome, watch.elapsed().as_secs_f64());
             answer

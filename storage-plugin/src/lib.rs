@@ -21,6 +21,8 @@ mod stop;
 mod testing;
 #[cfg(test)]
 mod tests;
+pub mod traces;
+mod views;
 
 pub use config::{ConfigError, ReadConfig, ReadLimits};
 pub use doors::Doors;
@@ -31,3 +33,4 @@ pub use metrics::Metrics;
 pub use query::{ObjectQuery, SearchRequest, SearchRow, SearchRows, ViewDocument};
 pub use reader::{Reader, View};
 pub use stop::{Stop, StopOnDrop};
+pub use traces::Traces;

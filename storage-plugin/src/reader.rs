@@ -75,6 +75,11 @@ impl Reader {
         self.limits.concurrent_max
     }
 
+    /// The budget of one question.
+    pub(crate) fn meter<'a>(&'a self, stop: &'a Stop) -> Meter<'a> {
+        Meter::start(&*self.store, &self.limits, stop)
+    }
+
     /// The story of an object and of what it owns.
     pub fn story(&self, query: &ObjectQuery, stop: &Stop) -> Result<Story, ReadError> {
         let mode = query.mode.unwrap_or(STORY_MODE);
@@ -163,7 +168,7 @@ impl Reader {
         let Some(mode) = Mode::from_id(parts.mode) else { return Ok(None) };
         let last = Window(parts.first.0 + parts.windows - 1);
         let range = Range::of_windows(parts.first, last);
-        let mut meter = Meter::start(&*self.store, &self.limits, stop);
+        let mut meter = self.meter(stop);
         let mut objects = object_of(&mut meter, parts.key, range)?;
         let Some(object) = objects.pop_first() else { return Ok(None) };
         let Some(horizon) = self.horizon()? else { return Ok(None) };
@@ -180,7 +185,7 @@ impl Reader {
     }
 
     /// Objects with facts that match, in the order of their newest hit.
-    pub(crate) fn find(
+    pub(crate) fn find_objects(
         &self,
         filter: &Filter,
         objects_max: usize,
@@ -214,7 +219,7 @@ impl Reader {
         // Ambiguity and absence are left to the search.
         let Ok(object) = resolve(&*self.store, &query, stop) else { return Ok(None) };
         let Some(horizon) = self.horizon()? else { return Ok(None) };
-        let mut meter = Meter::start(&*self.store, &self.limits, stop);
+        let mut meter = self.meter(stop);
         let windows = windows_of(&mut meter, &object, horizon)?;
         let first = filter.from.map_or(Window(0), Window::of);
         let last = filter.to.map_or(Window(u64::MAX), Window::of);
@@ -238,7 +243,7 @@ impl Reader {
         let Some(horizon) = self.horizon()? else {
             return Err(ReadError::not_found("the store is empty", "ingest an audit log first"));
         };
-        let mut meter = Meter::start(&*self.store, &self.limits, stop);
+        let mut meter = self.meter(stop);
         let Some(mut gathering) =
             gather(&mut meter, &object, When::Wish(from, to), reach, horizon)?
         else {
@@ -280,7 +285,7 @@ impl Reader {
         horizon: (Day, Day),
         stop: &Stop,
     ) -> Result<ReadError, ReadError> {
-        let mut meter = Meter::start(&*self.store, &self.limits, stop);
+        let mut meter = self.meter(stop);
         let windows = windows_of(&mut meter, object, horizon)?;
         if let (Some(first), Some(last)) = (windows.first(), windows.last()) {
             return Ok(ReadError::not_found(

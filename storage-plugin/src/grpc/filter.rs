@@ -1,58 +1,33 @@
-//! What Jaeger's search form asks for, in our words.
-//!
-//! Display modes stand in for services and clusters for operations: nothing in Jaeger checks that
-//! the spans of a result belong to what was searched for.
+//! What Jaeger's search form asks for, read from the wire.
 
 use kausal_proto::storage::any_value::Value;
 use kausal_proto::storage::{AnyValue, TraceQueryParameters};
-use kausal_story::Mode;
-use kausal_trace::UnixNanos;
-use kausal_trace::attribute as a;
 
 use super::times::{instant, nanos};
 use crate::error::ReadError;
-use crate::search::Filter;
+use crate::traces::TraceQuery;
 
-/// Results when the caller does not say how many: Jaeger's own default.
-const RESULTS_DEFAULT: usize = 100;
-
-/// A search as Jaeger asks for it.
-#[derive(Debug)]
-pub(crate) struct Asked {
-    pub(crate) mode: Mode,
-    pub(crate) filter: Filter,
-    pub(crate) results_max: usize,
-}
-
-/// Reads the parameters; `None` when the service is none of ours: nothing can be found then.
-pub(crate) fn asked(query: &TraceQueryParameters) -> Result<Option<Asked>, ReadError> {
-    let service = query.service_name.as_str();
-    let mode = if service.is_empty() { Some(Mode::default()) } else { service.parse().ok() };
-    let Some(mode) = mode else { return Ok(None) };
-    let mut filter = Filter {
-        from: instant(query.start_time_min.as_ref()),
-        // Jaeger's end belongs to the range, ours does not.
-        to: instant(query.start_time_max.as_ref()).map(|to| UnixNanos(to.0.saturating_add(1))),
-        shortest: nanos(query.duration_min.as_ref()),
-        longest: nanos(query.duration_max.as_ref()),
-        ..Filter::default()
-    };
-    if !query.operation_name.is_empty() {
-        filter.attribute(a::CLUSTER, &query.operation_name);
-    }
+/// Reads the parameters.
+pub(crate) fn asked(query: &TraceQueryParameters) -> Result<TraceQuery, ReadError> {
+    let mut attributes = Vec::with_capacity(query.attributes.len());
     for attribute in &query.attributes {
         let value = attribute.value.as_ref().and_then(text);
         let wrong = || {
             let message = format!("attribute '{}' has no plain value", attribute.key);
             ReadError::invalid(message, "search for a string, a number or a truth value")
         };
-        filter.attribute(&attribute.key, &value.ok_or_else(wrong)?);
+        attributes.push((attribute.key.clone(), value.ok_or_else(wrong)?));
     }
-    let results_max = usize::try_from(query.search_depth)
-        .ok()
-        .filter(|depth| *depth > 0)
-        .unwrap_or(RESULTS_DEFAULT);
-    Ok(Some(Asked { mode, filter, results_max }))
+    Ok(TraceQuery {
+        service: query.service_name.clone(),
+        operation: query.operation_name.clone(),
+        attributes,
+        from: instant(query.start_time_min.as_ref()),
+        to: instant(query.start_time_max.as_ref()),
+        shortest: nanos(query.duration_min.as_ref()),
+        longest: nanos(query.duration_max.as_ref()),
+        limit: usize::try_from(query.search_depth).ok().filter(|depth| *depth > 0),
+    })
 }
 
 /// The form in which stored values are compared.
@@ -90,44 +65,28 @@ mod tests {
             duration_max: Some(Duration::default()),
             ..TraceQueryParameters::default()
         };
-        let asked = asked(&query).unwrap().unwrap();
-        assert_eq!(asked.filter, Filter::default());
-        assert_eq!((asked.mode, asked.results_max), (Mode::default(), RESULTS_DEFAULT));
+        assert_eq!(asked(&query).unwrap(), TraceQuery::default());
     }
 
     #[test]
-    fn modes_are_services_and_clusters_are_operations() {
+    fn values_are_compared_as_strings() {
         let query = TraceQueryParameters {
-            service_name: "tracing [full tree]".to_owned(),
-            operation_name: "Capture".to_owned(),
             search_depth: 20,
             attributes: vec![
                 attribute("resource", Value::StringValue("deploy".to_owned())),
                 attribute("code", Value::IntValue(403)),
-                attribute("error", Value::StringValue("true".to_owned())),
+                attribute("error", Value::BoolValue(true)),
             ],
             ..TraceQueryParameters::default()
         };
-        let asked = asked(&query).unwrap().unwrap();
-        assert_eq!(
-            (asked.mode.to_string().as_str(), asked.results_max),
-            ("tracing [full tree]", 20)
-        );
-        let pairs = [
-            ("cluster", "capture"),
-            ("resource", "deployments"),
-            ("http.response.status_code", "403"),
-        ];
+        let asked = asked(&query).unwrap();
+        let pairs = [("resource", "deploy"), ("code", "403"), ("error", "true")];
         let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        assert_eq!(asked.filter.attributes, pairs);
-        assert_eq!(asked.filter.error, Some(true));
+        assert_eq!((asked.attributes, asked.limit), (pairs.to_vec(), Some(20)));
     }
 
     #[test]
-    fn what_cannot_be_found_or_compared() {
-        let unknown =
-            TraceQueryParameters { service_name: "checkout".to_owned(), ..Default::default() };
-        assert!(asked(&unknown).unwrap().is_none());
+    fn what_cannot_be_compared_is_refused() {
         let bytes = TraceQueryParameters {
             attributes: vec![attribute("x", Value::BytesValue(vec![1]))],
             ..Default::default()

@@ -2,7 +2,6 @@
 
 use std::pin::Pin;
 
-use kausal_proto::raw::TracesData;
 use tokio::sync::mpsc::{Sender, channel};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
@@ -10,22 +9,20 @@ use tonic::Status;
 /// Messages that wait for a slow reader; with those in flight a few MiB a stream.
 const MESSAGES_WAITING_MAX: usize = 2;
 
-/// Encoded traces, one after another.
-pub(crate) type Traces =
-    Pin<Box<dyn tokio_stream::Stream<Item = Result<TracesData, Status>> + Send>>;
+/// Messages, one after another.
+pub(crate) type Messages<M> = Pin<Box<dyn tokio_stream::Stream<Item = Result<M, Status>> + Send>>;
 
 /// Where a producer puts its messages.
-pub(crate) struct Out(Sender<Result<TracesData, Status>>);
+pub(crate) struct Out<M>(Sender<Result<M, Status>>);
 
 /// The reader of a stream has left.
 #[derive(Debug)]
 pub(crate) struct Left;
 
-impl Out {
-    /// Sends the messages of one trace in a row.
-    pub(crate) async fn trace(&self, messages: Vec<Vec<u8>>) -> Result<(), Left> {
+impl<M> Out<M> {
+    /// Sends messages in a row.
+    pub(crate) async fn all(&self, messages: impl IntoIterator<Item = M>) -> Result<(), Left> {
         for message in messages {
-            let message = TracesData(message.into());
             self.0.send(Ok(message)).await.map_err(|_| Left)?;
         }
         Ok(())
@@ -40,8 +37,9 @@ impl Out {
 }
 
 /// A stream of what `produce` sends. The producer is dropped as soon as the stream is.
-pub(crate) fn stream<F>(produce: impl FnOnce(std::sync::Arc<Out>) -> F) -> Traces
+pub(crate) fn stream<M, F>(produce: impl FnOnce(std::sync::Arc<Out<M>>) -> F) -> Messages<M>
 where
+    M: Send + 'static,
     F: Future<Output = Result<(), Left>> + Send + 'static,
 {
     let (sender, receiver) = channel(MESSAGES_WAITING_MAX);
@@ -69,7 +67,7 @@ mod tests {
         let mut traces = stream(move |out| async move {
             let _alive = alive;
             loop {
-                out.trace(vec![vec![1]]).await?;
+                out.all([1]).await?;
             }
         });
         assert!(traces.next().await.is_some());
@@ -81,7 +79,7 @@ mod tests {
     #[tokio::test]
     async fn an_error_is_the_last_message() {
         let traces = stream(|out| async move {
-            out.trace(vec![vec![1], vec![2]]).await?;
+            out.all([1, 2]).await?;
             Err(out.fail(Status::internal("broken")).await)
         });
         let messages: Vec<_> = traces.collect().await;

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use kausal_proto::collector::trace_service_client::TraceServiceClient;
 use kausal_proto::raw::ExportTraceServiceRequest;
 use kausal_proto::storage::any_value::Value;
+use kausal_proto::storage::capabilities_client::CapabilitiesClient;
+use kausal_proto::storage::dependency_reader_client::DependencyReaderClient;
 use kausal_proto::storage::trace_reader_client::TraceReaderClient;
 use kausal_proto::storage::{
     AnyValue, FindTraceIDsRequest, FindTraceSummariesRequest, FindTracesRequest,
-    GetOperationsRequest, GetServicesRequest, GetTraceParams, GetTracesRequest, KeyValue,
-    TraceQueryParameters,
+    GetCapabilitiesRequest, GetDependenciesRequest, GetOperationsRequest, GetServicesRequest,
+    GetTraceParams, GetTracesRequest, KeyValue, TraceQueryParameters,
 };
 use kausal_store::{
     Acknowledgement, ReadBudget, SearchAnswer, SearchQuery, SpanStore, StoreError, StoreStats,
@@ -221,8 +223,74 @@ fn modes_are_services_and_clusters_operations() {
         assert_eq!(operations("tree").await, ["c1"]);
         assert_eq!(operations("").await, ["c1"]);
         assert!(operations("checkout").await.is_empty());
-        let summaries = reader.find_trace_summaries(FindTraceSummariesRequest::default()).await;
-        assert_eq!(summaries.unwrap_err().code(), Code::Unimplemented);
+    });
+}
+
+/// Root, spans, errors and orphans of an opened trace, as Jaeger would count them.
+fn counted(message: &[u8]) -> (String, i32, i32, i32) {
+    let data = TracesData::decode(message).expect("OTLP");
+    let scopes = data.resource_spans.iter().flat_map(|resource| &resource.scope_spans);
+    let spans: Vec<_> = scopes.flat_map(|scope| &scope.spans).collect();
+    let ids: BTreeSet<_> = spans.iter().map(|span| span.span_id.clone()).collect();
+    let root = spans.iter().find(|span| span.parent_span_id.is_empty()).expect("a root");
+    let failed = spans.iter().filter(|span| span.status.as_ref().is_some_and(|s| s.code == 2));
+    let lost = spans
+        .iter()
+        .filter(|span| !span.parent_span_id.is_empty() && !ids.contains(&span.parent_span_id));
+    (root.name.clone(), spans.len() as i32, failed.count() as i32, lost.count() as i32)
+}
+
+#[test]
+fn a_summary_counts_what_the_trace_shows() {
+    with_bed(web(5), |bed| async move {
+        let client = Client::of(bed.doors()).await;
+        for mode in ["tracing [owned objects]", "tree [full tree]"] {
+            let query = TraceQueryParameters {
+                service_name: mode.to_owned(),
+                ..search(&[("user", "bob")])
+            };
+            let request = FindTraceSummariesRequest { query: Some(query) };
+            let mut stream =
+                client.reader().find_trace_summaries(request).await.unwrap().into_inner();
+            let page = stream.message().await.unwrap().expect("a page");
+            let [summary] = page.summaries.as_slice() else { panic!("{page:?}") };
+            let messages = client.get(&[&summary.trace_id]).await.unwrap();
+            let (root, spans, errors, orphans) = counted(&messages[0]);
+            assert_eq!(summary.root_operation_name, root);
+            let counts = (summary.span_count, summary.error_span_count, summary.orphan_span_count);
+            assert_eq!(counts, (spans, errors, orphans), "{mode}");
+            let by_service: i32 = summary.services.iter().map(|service| service.span_count).sum();
+            assert_eq!(by_service, spans, "{mode}");
+        }
+    });
+}
+
+#[test]
+fn the_architecture_is_which_resources_own_which() {
+    with_bed(web(3), |bed| async move {
+        let client = Client::of(bed.doors()).await;
+        let mut reader = DependencyReaderClient::new(client.channel.clone());
+        let answer = reader.get_dependencies(GetDependenciesRequest::default()).await.unwrap();
+        let arrows = answer.into_inner().dependencies.into_iter();
+        let arrows: Vec<_> =
+            arrows.map(|arrow| (arrow.parent, arrow.child, arrow.call_count)).collect();
+        let arrow = |parent: &str, child: &str, count| (parent.to_owned(), child.to_owned(), count);
+        assert_eq!(
+            arrows,
+            [arrow("deployments", "replicasets", 1), arrow("replicasets", "pods", 3)]
+        );
+    });
+}
+
+#[test]
+fn searches_need_no_service_and_find_everything_on_one_span() {
+    with_bed(Facts::default(), |bed| async move {
+        let client = Client::of(bed.doors()).await;
+        let mut capabilities = CapabilitiesClient::new(client.channel.clone());
+        let answer = capabilities.get_capabilities(GetCapabilitiesRequest {}).await.unwrap();
+        let search = answer.into_inner().search.expect("of searches");
+        assert!(search.without_service_name && search.same_span_conjunction);
+        assert_eq!(search.filter, None);
     });
 }
 
