@@ -134,7 +134,7 @@ async fn send(
     for id in ids {
         match doors.read("trace", move |traces, stop| traces.messages(id, stop)).await {
             Ok(messages) => {
-                out.all(messages.into_iter().map(|bytes| TracesData(bytes.into()))).await?
+                out.all(messages.into_iter().map(|bytes| TracesData(bytes.into()))).await?;
             }
             Err(ReadError::Abandoned) => return Err(Left),
             Err(error) => return Err(out.fail(status(&error)).await),
