@@ -10,7 +10,9 @@ use kausal_store::{SearchHit, SearchQuery, SpanStore};
 use kausal_story::Mode;
 use kausal_trace::attribute as a;
 use kausal_trace::window::WINDOWS_PER_DAY;
-use kausal_trace::{FactKind, KeyHash, SpanRef, TraceId, UnixNanos, Value, ViewId, Window};
+use kausal_trace::{
+    FactKind, IdParts, KeyHash, SpanRef, TraceId, UnixNanos, Value, ViewId, Window,
+};
 
 use crate::error::ReadError;
 use crate::query::SearchRow;
@@ -97,7 +99,8 @@ pub(crate) fn pages(
         let before = seen.len();
         for hit in &answer.hits {
             let Ok(span) = SpanRef::parse(&hit.bytes) else { continue };
-            if !seen.insert((hit.trace, hit.span)) || is_told_by_another(store, &span)? {
+            let known = !seen.insert((hit.trace, hit.span));
+            if known || !is_at_home(hit, &span) || is_told_by_another(store, &span)? {
                 continue;
             }
             if !take(hit, &span) {
@@ -112,6 +115,11 @@ pub(crate) fn pages(
         query.to = Some(UnixNanos(oldest.start.0 + 1));
     }
     Ok(true)
+}
+
+/// Whether a fact stands in a trace of its own object; no view of that object shows it elsewhere.
+fn is_at_home(hit: &SearchHit, span: &SpanRef<'_>) -> bool {
+    matches!(hit.trace.parts(), IdParts::Facts(key, _) if key == KeyHash::of(span.object_key()))
 }
 
 /// Whether facts of this object may have a fuller record elsewhere.

@@ -1,5 +1,7 @@
 //! Questions to a reader over a real store.
 
+mod malformed;
+
 use kausal_story::Mode;
 use kausal_trace::{Day, IdParts, KeyHash, TraceId, UnixNanos, ViewId, Window};
 
