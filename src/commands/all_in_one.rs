@@ -7,12 +7,15 @@ use anyhow::Context;
 use axum::Router;
 use kausal_consumers::Metrics;
 use kausal_consumers::sink::StoreSink;
+use kausal_runtime::guard::Guard;
+use kausal_runtime::metrics::DoorMetrics;
 use kausal_runtime::prometheus_client::registry::Registry;
 use kausal_runtime::readiness::Readiness;
+use kausal_runtime::reload::Reloader;
 use kausal_runtime::tls::ServerTls;
 use kausal_runtime::{CancellationToken, admin, serve};
 use kausal_storage_plugin::grpc::HealthReporter;
-use kausal_storage_plugin::{Doors, Reader, grpc, grpc_router, http_router};
+use kausal_storage_plugin::{Doors, Reader, grpc, grpc_router, http_router, refused};
 use kausal_store::{EmbeddedStore, SpanStore};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -61,6 +64,14 @@ struct Bound {
     listener: TcpListener,
     address: SocketAddr,
     tls: Option<ServerTls>,
+    guard: Option<Guard>,
+}
+
+/// What is open, and how it is closed.
+struct Opened {
+    doors: JoinSet<()>,
+    stop: CancellationToken,
+    metrics: DoorMetrics,
 }
 
 /// Binds every door, opens the store, and serves.
@@ -72,7 +83,9 @@ pub(crate) async fn start(loaded: &Loaded, settings: Settings) -> anyhow::Result
             "webhook.tokens without webhook.tls: an apiserver sends its token over https only"
         );
     }
-    let webhook = Bound::new("webhook.listen", settings.webhook.listen(), webhook_tls).await?;
+    // The webhook asks for itself, because what it asks depends on the cluster.
+    let webhook = Door { address: settings.webhook.listen(), tls: webhook_tls, guard: None };
+    let webhook = Bound::of(webhook, "webhook.listen").await?;
     let http = Bound::of(settings.http, "http.listen").await?;
     let grpc = Bound::of(settings.grpc, "grpc.listen").await?;
     let admin = Bound::of(settings.admin, "admin.listen").await?;
@@ -84,8 +97,9 @@ pub(crate) async fn start(loaded: &Loaded, settings: Settings) -> anyhow::Result
     let reading = kausal_storage_plugin::Metrics::register(&mut registry);
     let storing = StoreMetrics::default();
     registry.register_collector(Box::new(storing.clone()));
-    let (mut doors, stop) = (JoinSet::new(), CancellationToken::new());
-    admin.open(&mut doors, admin::router(readiness, Arc::new(registry)), &stop);
+    let mut opened = Opened::new(DoorMetrics::register(&mut registry));
+    admin.open(&mut opened, admin::router(readiness, Arc::new(registry)));
+    opened.keep_fresh(settings.reloader);
 
     let (url, config) = (http.url(), settings.store.clone());
     let holder = Some(url.clone());
@@ -101,32 +115,41 @@ pub(crate) async fn start(loaded: &Loaded, settings: Settings) -> anyhow::Result
     let (grpc_at, webhook_at) = (grpc.address, webhook.url());
     // `kausal ingest` beside a running server finds this door in the store's lock.
     let both = http_router(served).merge(plugin.clone().reset_fallback());
-    http.open(&mut doors, both, &stop);
-    grpc.open(&mut doors, plugin, &stop);
-    webhook.open(&mut doors, settings.webhook.router(pipeline.clone()), &stop);
+    http.open(&mut opened, both);
+    grpc.open(&mut opened, plugin);
+    webhook.open(&mut opened, settings.webhook.router(pipeline.clone()));
     drop(opening);
+    let Opened { doors, stop, .. } = opened;
     let running =
         Running { url, grpc: grpc_at, webhook: webhook_at, pipeline, reader, doors, stop, health };
     running.announce();
     Ok(running)
 }
 
+impl Opened {
+    fn new(metrics: DoorMetrics) -> Self {
+        Self { doors: JoinSet::new(), stop: CancellationToken::new(), metrics }
+    }
+
+    /// Keeps certificates and tokens as new as their files.
+    fn keep_fresh(&mut self, reloader: Reloader) {
+        self.doors.spawn(reloader.run(self.metrics.clone(), self.stop.clone()));
+    }
+}
+
 impl Bound {
     async fn of(door: Door, setting: &'static str) -> anyhow::Result<Self> {
-        Self::new(setting, door.address, door.tls).await
-    }
-
-    async fn new(
-        setting: &'static str,
-        address: SocketAddr,
-        tls: Option<ServerTls>,
-    ) -> anyhow::Result<Self> {
+        let Door { address, tls, guard } = door;
         let listener = serve::bind(setting, address).await?;
-        Ok(Self { address: listener.local_addr()?, listener, tls })
+        Ok(Self { address: listener.local_addr()?, listener, tls, guard })
     }
 
-    fn open(self, doors: &mut JoinSet<()>, router: Router, stop: &CancellationToken) {
-        doors.spawn(serve::serve(self.listener, self.tls, router, stop.clone()));
+    fn open(self, opened: &mut Opened, router: Router) {
+        let router = match self.guard {
+            Some(guard) => guard.wrap(router, refused, opened.metrics.clone()),
+            None => router,
+        };
+        opened.doors.spawn(serve::serve(self.listener, self.tls, router, opened.stop.clone()));
     }
 
     /// How this machine reaches it.

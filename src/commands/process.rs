@@ -7,7 +7,8 @@ use kausal_consumers::dead_letters::DeadLetters;
 use kausal_consumers::sink::Sink;
 use kausal_consumers::source::webhook::Webhook;
 use kausal_consumers::{Clusters, Filter, Metrics, Pipeline, PipelineParts};
-use kausal_runtime::tls::{ServerTls, TlsConfig};
+use kausal_runtime::reload::Reloader;
+use kausal_runtime::tls::ServerTls;
 use kausal_storage_plugin::ReadLimits;
 use kausal_store::EmbeddedConfig;
 
@@ -36,6 +37,8 @@ pub(crate) struct Settings {
     pub(crate) grpc: Door,
     /// Probes and metrics.
     pub(crate) admin: Door,
+    /// What of the above is made of files that may change.
+    pub(crate) reloader: Reloader,
 }
 
 impl Settings {
@@ -51,18 +54,20 @@ impl Settings {
         let (loaded, config) = (&loaded, &loaded.config);
         config.log.validate().map_err(|error| loaded.wrong("log.level", &error))?;
         config.redaction.validate(loaded)?;
-        let webhook = config.webhook.clone().validate(clusters(loaded)?);
+        let mut reloader = Reloader::default();
+        let webhook = config.webhook.clone().validate(clusters(loaded)?, &mut reloader);
         let webhook = webhook.map_err(|error| loaded.wrong("webhook", &error))?;
-        let webhook_tls = webhook.tls().map(TlsConfig::load).transpose();
+        let webhook_tls = webhook.tls().map(|tls| tls.load(&mut reloader)).transpose();
         Ok(Self {
             store: config.store.validate(loaded)?,
             filter: filter(loaded)?,
             read: read(loaded)?,
             webhook,
             webhook_tls: webhook_tls.map_err(|error| loaded.wrong("webhook.tls", &error))?,
-            http: config.http.validate("http", loaded)?,
-            grpc: config.grpc.validate("grpc", loaded)?,
-            admin: config.admin.validate("admin", loaded)?,
+            http: config.http.validate("http", loaded, &mut reloader)?,
+            grpc: config.grpc.validate("grpc", loaded, &mut reloader)?,
+            admin: config.admin.validate("admin", loaded, &mut reloader)?,
+            reloader,
         })
     }
 }
