@@ -17,6 +17,7 @@ use kausal_consumers::dead_letters::DeadLetters;
 use kausal_consumers::sink::SinkError;
 use kausal_consumers::source::webhook::{TokenConfig, WebhookConfig};
 use kausal_runtime::CancellationToken;
+use kausal_runtime::reload::Reloader;
 use kausal_runtime::serve::{bind, serve};
 use kausal_trace::SpanRef;
 use tempfile::TempDir;
@@ -41,8 +42,8 @@ fn start(configure: impl FnOnce(WebhookConfig, &TempDir) -> WebhookConfig) -> Se
     let sink = MemorySink::default();
     let letters = DeadLetters::open(&dir.path().join("letters"), 64 << 20).unwrap();
     let config = configure(WebhookConfig::default(), &dir);
-    let router =
-        config.validate(Clusters::default()).unwrap().router(pipeline(&sink, Some(letters)));
+    let webhook = config.validate(Clusters::default(), &mut Reloader::default()).unwrap();
+    let router = webhook.router(pipeline(&sink, Some(letters)));
     let runtime = Runtime::new().unwrap();
     let listener = runtime.block_on(bind("test", "127.0.0.1:0".parse().unwrap())).unwrap();
     let address = listener.local_addr().unwrap();

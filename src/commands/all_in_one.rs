@@ -10,7 +10,7 @@ use super::process::{Settings, pipeline};
 use super::serving::{Bound, Ports, Serving, runtime};
 use crate::answer::Outcome;
 use crate::cli::AllInOne;
-use crate::config::Loaded;
+use crate::config::{Door, Loaded};
 
 /// Runs until told to leave.
 pub(crate) fn run(loaded: &Loaded, flags: &AllInOne) -> anyhow::Result<Outcome> {
@@ -38,12 +38,15 @@ pub(crate) async fn start(loaded: &Loaded, settings: Settings) -> anyhow::Result
             "webhook.tokens without webhook.tls: an apiserver sends its token over https only"
         );
     }
-    let webhook = Bound::new("webhook.listen", settings.webhook.listen(), webhook_tls).await?;
+    // The webhook asks for itself, because what it asks depends on the cluster.
+    let webhook = Door { address: settings.webhook.listen(), tls: webhook_tls, guard: None };
+    let webhook = Bound::of(webhook, "webhook.listen").await?;
     let plugin = settings.plugin;
     let ports = Ports::bind(plugin.doors).await?;
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let mut serving = ports.open(plugin.store.clone(), plugin.read, registry).await?;
+    serving.keep_fresh(settings.reloader);
 
     let sink = Arc::new(StoreSink::new(serving.reader.store().clone()));
     let pipeline = pipeline(loaded, settings.filter, sink, &plugin.store, metrics)?;

@@ -7,7 +7,8 @@ use kausal_consumers::dead_letters::DeadLetters;
 use kausal_consumers::sink::Sink;
 use kausal_consumers::source::webhook::Webhook;
 use kausal_consumers::{Clusters, Filter, Metrics, Pipeline, PipelineParts};
-use kausal_runtime::tls::{ServerTls, TlsConfig};
+use kausal_runtime::reload::Reloader;
+use kausal_runtime::tls::ServerTls;
 use kausal_storage_plugin::ReadLimits;
 use kausal_store::EmbeddedConfig;
 
@@ -28,6 +29,8 @@ pub(crate) struct Settings {
     pub(crate) webhook: Webhook,
     /// Its certificate and key.
     pub(crate) webhook_tls: Option<ServerTls>,
+    /// What of the above is made of files that may change.
+    pub(crate) reloader: Reloader,
 }
 
 /// What the storage plugin needs, valid.
@@ -59,30 +62,32 @@ impl Settings {
         set(&mut loaded.config.webhook.listen, flags.webhook_listen.as_ref());
         let (loaded, config) = (&loaded, &loaded.config);
         config.redaction.validate(loaded)?;
-        let webhook = config.webhook.clone().validate(clusters(loaded)?);
+        let mut reloader = Reloader::default();
+        let webhook = config.webhook.clone().validate(clusters(loaded)?, &mut reloader);
         let webhook = webhook.map_err(|error| loaded.wrong("webhook", &error))?;
-        let webhook_tls = webhook.tls().map(TlsConfig::load).transpose();
+        let webhook_tls = webhook.tls().map(|tls| tls.load(&mut reloader)).transpose();
         Ok(Self {
-            plugin: PluginSettings::of(loaded)?,
+            plugin: PluginSettings::of(loaded, &mut reloader)?,
             filter: filter(loaded)?,
             webhook,
             webhook_tls: webhook_tls.map_err(|error| loaded.wrong("webhook.tls", &error))?,
+            reloader,
         })
     }
 }
 
 impl PluginSettings {
-    /// Checks what reading needs.
-    pub(crate) fn of(loaded: &Loaded) -> anyhow::Result<Self> {
+    /// Checks what reading needs; the reloader learns of the files that may change.
+    pub(crate) fn of(loaded: &Loaded, reloader: &mut Reloader) -> anyhow::Result<Self> {
         let config = &loaded.config;
         config.log.validate().map_err(|error| loaded.wrong("log.level", &error))?;
         Ok(Self {
             store: config.store.validate(loaded)?,
             read: read(loaded)?,
             doors: PluginDoors {
-                http: config.http.validate("http", loaded)?,
-                grpc: config.grpc.validate("grpc", loaded)?,
-                admin: config.admin.validate("admin", loaded)?,
+                http: config.http.validate("http", loaded, reloader)?,
+                grpc: config.grpc.validate("grpc", loaded, reloader)?,
+                admin: config.admin.validate("admin", loaded, reloader)?,
             },
         })
     }

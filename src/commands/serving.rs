@@ -9,12 +9,15 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use axum::Router;
+use kausal_runtime::guard::Guard;
+use kausal_runtime::metrics::DoorMetrics;
 use kausal_runtime::prometheus_client::registry::Registry;
 use kausal_runtime::readiness::{Latch, Readiness};
+use kausal_runtime::reload::Reloader;
 use kausal_runtime::tls::ServerTls;
 use kausal_runtime::{CancellationToken, admin, serve};
 use kausal_storage_plugin::grpc::HealthReporter;
-use kausal_storage_plugin::{Doors, ReadLimits, Reader, grpc, grpc_router, http_router};
+use kausal_storage_plugin::{Doors, ReadLimits, Reader, grpc, grpc_router, http_router, refused};
 use kausal_store::{EmbeddedConfig, EmbeddedStore, SpanStore};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -36,6 +39,14 @@ pub(crate) struct Bound {
     listener: TcpListener,
     address: SocketAddr,
     tls: Option<ServerTls>,
+    guard: Option<Guard>,
+}
+
+/// What is open, and how it is closed.
+struct Opened {
+    doors: JoinSet<()>,
+    stop: CancellationToken,
+    metrics: DoorMetrics,
 }
 
 /// The bound doors of the storage plugin.
@@ -53,8 +64,7 @@ pub(crate) struct Serving {
     pub(crate) grpc: SocketAddr,
     /// Answers questions.
     pub(crate) reader: Reader,
-    doors: JoinSet<()>,
-    stop: CancellationToken,
+    opened: Opened,
     health: HealthReporter,
     opening: Option<Latch>,
 }
@@ -81,8 +91,8 @@ impl Ports {
         let reading = kausal_storage_plugin::Metrics::register(&mut registry);
         let storing = StoreMetrics::default();
         registry.register_collector(Box::new(storing.clone()));
-        let (mut doors, stop) = (JoinSet::new(), CancellationToken::new());
-        self.admin.open(&mut doors, admin::router(readiness, Arc::new(registry)), &stop);
+        let mut opened = Opened::new(DoorMetrics::register(&mut registry));
+        self.admin.open(&mut opened, admin::router(readiness, Arc::new(registry)));
 
         let (url, grpc) = (self.http.url(), self.grpc.address);
         let holder = Some(url.clone());
@@ -94,25 +104,24 @@ impl Ports {
         let (plugin, health) = grpc_router(served.clone()).await;
         // `kausal ingest` beside a running server finds this door in the store's lock.
         let both = http_router(served).merge(plugin.clone().reset_fallback());
-        self.http.open(&mut doors, both, &stop);
-        self.grpc.open(&mut doors, plugin, &stop);
-        Ok(Serving { url, grpc, reader, doors, stop, health, opening })
+        self.http.open(&mut opened, both);
+        self.grpc.open(&mut opened, plugin);
+        Ok(Serving { url, grpc, reader, opened, health, opening })
+    }
+}
+
+impl Opened {
+    fn new(metrics: DoorMetrics) -> Self {
+        Self { doors: JoinSet::new(), stop: CancellationToken::new(), metrics }
     }
 }
 
 impl Bound {
-    async fn of(door: Door, setting: &'static str) -> anyhow::Result<Self> {
-        Self::new(setting, door.address, door.tls).await
-    }
-
     /// Binds a door; `setting` is its name in the configuration.
-    pub(crate) async fn new(
-        setting: &'static str,
-        address: SocketAddr,
-        tls: Option<ServerTls>,
-    ) -> anyhow::Result<Self> {
+    pub(crate) async fn of(door: Door, setting: &'static str) -> anyhow::Result<Self> {
+        let Door { address, tls, guard } = door;
         let listener = serve::bind(setting, address).await?;
-        Ok(Self { address: listener.local_addr()?, listener, tls })
+        Ok(Self { address: listener.local_addr()?, listener, tls, guard })
     }
 
     /// How this machine reaches it.
@@ -125,15 +134,25 @@ impl Bound {
         format!("{scheme}://{address}")
     }
 
-    fn open(self, doors: &mut JoinSet<()>, router: Router, stop: &CancellationToken) {
-        doors.spawn(serve::serve(self.listener, self.tls, router, stop.clone()));
+    fn open(self, opened: &mut Opened, router: Router) {
+        let router = match self.guard {
+            Some(guard) => guard.wrap(router, refused, opened.metrics.clone()),
+            None => router,
+        };
+        opened.doors.spawn(serve::serve(self.listener, self.tls, router, opened.stop.clone()));
     }
 }
 
 impl Serving {
     /// Opens one more door.
     pub(crate) fn add(&mut self, door: Bound, router: Router) {
-        door.open(&mut self.doors, router, &self.stop);
+        door.open(&mut self.opened, router);
+    }
+
+    /// Keeps certificates and tokens as new as their files.
+    pub(crate) fn keep_fresh(&mut self, reloader: Reloader) {
+        let Opened { doors, stop, metrics } = &mut self.opened;
+        doors.spawn(reloader.run(metrics.clone(), stop.clone()));
     }
 
     /// All doors are open: probes may hear it.
@@ -149,12 +168,12 @@ impl Serving {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
             // A door only ends when told, or when it panicked.
-            _ = self.doors.join_next() => anyhow::bail!("a door closed by itself"),
+            _ = self.opened.doors.join_next() => anyhow::bail!("a door closed by itself"),
         }
         tracing::info!("leaving: finishing what is under way");
         grpc::leave(&self.health).await;
-        self.stop.cancel();
-        while self.doors.join_next().await.is_some() {}
+        self.opened.stop.cancel();
+        while self.opened.doors.join_next().await.is_some() {}
         Ok(Outcome::Done)
     }
 }

@@ -4,6 +4,7 @@
 //! read from it.
 
 use kausal_runtime::prometheus_client::registry::Registry;
+use kausal_runtime::reload::Reloader;
 
 use super::process::{PluginSettings, with_flags};
 use super::serving::{Ports, runtime};
@@ -13,10 +14,12 @@ use crate::config::Loaded;
 
 /// Runs until told to leave.
 pub(crate) fn run(loaded: &Loaded, flags: &StoragePlugin) -> anyhow::Result<Outcome> {
-    let settings = PluginSettings::of(&with_flags(loaded, flags))?;
+    let mut reloader = Reloader::default();
+    let settings = PluginSettings::of(&with_flags(loaded, flags), &mut reloader)?;
     runtime()?.block_on(async {
         let ports = Ports::bind(settings.doors).await?;
         let mut serving = ports.open(settings.store, settings.read, Registry::default()).await?;
+        serving.keep_fresh(reloader);
         serving.ready();
         tracing::info!(http = %serving.url, grpc = %serving.grpc, "serving");
         serving.until_told().await

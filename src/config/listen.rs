@@ -1,9 +1,14 @@
 //! One listening door: its address, TLS, and who may come in.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use kausal_runtime::guard::{Guard, GuardConfig, GuardConfigError};
+use kausal_runtime::reload::Reloader;
 use kausal_runtime::tls::{ServerTls, TlsConfig};
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Loaded;
 use crate::answer::UsageError;
@@ -18,26 +23,66 @@ pub(crate) struct ListenConfig {
     /// Certificate and key; without them the door speaks plain text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) tls: Option<TlsConfig>,
-    /// `none` says that nobody is asked who they are, which a door off loopback needs to be told.
+    /// How the door asks who somebody is. A door off loopback needs to be told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) auth: Option<Auth>,
 }
 
-/// How a door asks who somebody is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+/// How a door asks who somebody is: `none`, or what it checks.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Auth {
     /// Not at all.
     None,
+    /// By these checks.
+    Checked(GuardConfig),
 }
 
 /// A door that may be opened.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Door {
     /// Address and port.
     pub(crate) address: SocketAddr,
     /// TLS, loaded and checked.
     pub(crate) tls: Option<ServerTls>,
+    /// Who may come in; everybody without.
+    pub(crate) guard: Option<Guard>,
+}
+
+impl Serialize for Auth {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::None => serializer.serialize_str("none"),
+            Self::Checked(config) => config.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Auth {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AuthVisitor)
+    }
+}
+
+/// By hand, so that a misspelt setting below `auth` is named with the known ones.
+struct AuthVisitor;
+
+impl<'de> Visitor<'de> for AuthVisitor {
+    type Value = Auth;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("none, or the checks of the door (tokens, client_certificates, …)")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Auth, E> {
+        match text {
+            "none" => Ok(Auth::None),
+            _ => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Auth, A::Error> {
+        GuardConfig::deserialize(MapAccessDeserializer::new(map)).map(Auth::Checked)
+    }
 }
 
 impl ListenConfig {
@@ -51,21 +96,57 @@ impl ListenConfig {
         self.listen.get_or_insert(loopback(port));
     }
 
-    /// Checks the door; `door` is its name in the configuration (`http`).
-    pub(crate) fn validate(&self, door: &'static str, loaded: &Loaded) -> Result<Door, UsageError> {
+    /// Checks the door and reads its files, here and whenever they change; `door` is its name in
+    /// the configuration (`http`).
+    pub(crate) fn validate(
+        &self,
+        door: &'static str,
+        loaded: &Loaded,
+        reloader: &mut Reloader,
+    ) -> Result<Door, UsageError> {
         let address = self.listen.unwrap_or(loopback(0));
-        if !address.ip().is_loopback() && self.auth.is_none() {
+        if !address.ip().is_loopback() && !self.is_decided() {
             return Err(loaded.wrong(
                 &format!("{door}.listen"),
                 &format!(
                     "{address} can be reached from other machines and nobody is asked who they \
-                     are; listen on 127.0.0.1, or say so with {door}.auth: none"
+                     are; listen on 127.0.0.1, or name tokens or client_certificates in \
+                     {door}.auth, or say so with {door}.auth: none"
                 ),
             ));
         }
-        let tls = self.tls.as_ref().map(TlsConfig::load).transpose();
+        let guard = self.guard(door, reloader);
+        let guard = guard.map_err(|error| loaded.wrong(&format!("{door}.auth"), &error))?;
+        let tls = self.tls.as_ref().map(|tls| tls.load(reloader)).transpose();
         let tls = tls.map_err(|error| loaded.wrong(&format!("{door}.tls"), &error))?;
-        Ok(Door { address, tls })
+        Ok(Door { address, tls, guard })
+    }
+
+    /// Whether somebody has said who may come in. A tenant's name is no secret and proves nothing.
+    fn is_decided(&self) -> bool {
+        match &self.auth {
+            None => false,
+            Some(Auth::None) => true,
+            Some(Auth::Checked(config)) => config.proves_identity(),
+        }
+    }
+
+    fn guard(
+        &self,
+        door: &'static str,
+        reloader: &mut Reloader,
+    ) -> Result<Option<Guard>, GuardConfigError> {
+        match &self.auth {
+            Some(Auth::Checked(config)) => {
+                config.build(door, self.tls.as_ref(), reloader).map(Some)
+            }
+            None | Some(Auth::None) => match &self.tls {
+                Some(TlsConfig { client_ca_file: Some(_), .. }) => {
+                    Err(GuardConfigError::UnusedAuthority)
+                }
+                _ => Ok(None),
+            },
+        }
     }
 }
 
@@ -77,17 +158,51 @@ fn loopback(port: u16) -> SocketAddr {
 mod tests {
     use super::*;
 
-    fn check(listen: &str, auth: Option<Auth>, fits: bool) {
-        let config = ListenConfig { listen: Some(listen.parse().unwrap()), tls: None, auth };
-        let door = config.validate("http", &Loaded::default());
-        assert_eq!(door.is_ok(), fits, "{listen} {door:?}");
+    /// `auth` is YAML as it stands in the file; the door says `expect`, or `fine`.
+    fn check(listen: &str, auth: &str, expect: &str) {
+        let config = format!("listen: '{listen}'\n{auth}\n");
+        let said = match serde_saphyr::from_str::<ListenConfig>(&config) {
+            Err(error) => error.to_string(),
+            Ok(config) => {
+                let door = config.validate("http", &Loaded::default(), &mut Reloader::default());
+                door.map_or_else(|error| error.to_string(), |_| "fine".to_owned())
+            }
+        };
+        assert!(said.contains(expect), "{config}{said}");
     }
 
     #[test]
     fn a_door_off_loopback_needs_a_check_or_a_word() {
-        check("127.0.0.1:80", None, true);
-        check("[::1]:80", None, true);
-        check("0.0.0.0:80", None, false);
-        check("0.0.0.0:80", Some(Auth::None), true);
+        check("127.0.0.1:80", "", "fine");
+        check("[::1]:80", "", "fine");
+        check("127.0.0.1:80", "auth: none", "fine");
+        check("0.0.0.0:80", "", "http.auth: none");
+        check("[::]:80", "", "http.auth: none");
+        check("0.0.0.0:80", "auth: none", "fine");
+        check("0.0.0.0:80", "auth: {}", "http.auth: none");
+        check("0.0.0.0:80", "auth: {tenants: {names: [acme]}}", "http.auth: none");
+        check("127.0.0.1:80", "auth: {tenants: {names: [acme]}}", "fine");
+        let token = "auth: {tokens: [{name: ci, token_file: /nowhere}]}";
+        check("0.0.0.0:80", token, "http.auth: tokens: token file /nowhere");
+    }
+
+    #[test]
+    fn what_cannot_be_checked_is_named() {
+        let tls = "tls: {cert_file: a, key_file: b, client_ca_file: c}";
+        check("127.0.0.1:80", tls, "no certificate lets in");
+        check("127.0.0.1:80", &format!("{tls}\nauth: none"), "no certificate lets in");
+        check("127.0.0.1:80", &format!("{tls}\nauth: {{client_certificates: ['*']}}"), "http.tls");
+        check("127.0.0.1:80", "auth: {client_certificates: [jaeger]}", "tls.client_ca_file");
+        check("127.0.0.1:80", "auth: {token: []}", "tokens");
+        check("127.0.0.1:80", "auth: nobody", "none, or the checks");
+    }
+
+    #[test]
+    fn what_is_printed_can_be_read_again() {
+        for auth in ["none", "{client_certificates: ['*'], tenants: {names: [acme]}}"] {
+            let config: ListenConfig = serde_saphyr::from_str(&format!("auth: {auth}")).unwrap();
+            let printed = serde_saphyr::to_string(&config).unwrap();
+            assert_eq!(serde_saphyr::from_str::<ListenConfig>(&printed).unwrap(), config);
+        }
     }
 }

@@ -96,8 +96,8 @@ pub struct ErrorBody {
 /// See [`ErrorBody`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorDetail {
-    /// One word: `not_found`, `ambiguous`, `invalid`, `abandoned`, `internal`,
-    /// `unavailable`.
+    /// One word: `not_found`, `ambiguous`, `invalid`, `abandoned`, `internal`, `unavailable`;
+    /// `unauthenticated` and `forbidden` at a door that asks who somebody is.
     pub code: String,
     /// What is wrong.
     pub message: String,

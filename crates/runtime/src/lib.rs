@@ -5,7 +5,10 @@
 
 pub mod admin;
 pub mod clock;
+pub mod guard;
+pub mod metrics;
 pub mod readiness;
+pub mod reload;
 pub mod serve;
 pub mod telemetry;
 pub mod tls;

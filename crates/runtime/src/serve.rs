@@ -1,21 +1,27 @@
 //! Serves a router on a listener: HTTP/1 and HTTP/2, TLS or not, with limits, until cancelled.
+//!
+//! Promise: every request carries the [`Peer`] of its connection as an extension.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::Request;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
 
-use crate::tls::ServerTls;
+use crate::tls::{ClientCertificate, ServerTls};
 
 /// Connections one listener holds at a time; the next wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 1_024;
@@ -25,6 +31,15 @@ const HANDSHAKE_SECONDS_MAX: Duration = Duration::from_secs(10);
 const HEADER_SECONDS_MAX: Duration = Duration::from_secs(30);
 /// Requests under way get this long to finish once the process has been told to leave.
 const DRAIN_SECONDS_MAX: Duration = Duration::from_secs(20);
+
+/// Who is at the other end, as far as the connection itself shows it.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// Where it connects from; a proxy in between shows its own.
+    pub address: SocketAddr,
+    /// The certificate it has shown, verified.
+    pub certificate: Option<ClientCertificate>,
+}
 
 /// Why an address cannot be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +74,10 @@ pub async fn serve(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => spawn(stream, tls.clone(), router.clone(), &graceful, permit),
+            Ok((stream, address)) => {
+                let peer = Peer { address, certificate: None };
+                spawn(stream, peer, tls.clone(), router.clone(), &graceful, permit);
+            }
             Err(error) => pause_after(&error).await,
         }
     }
@@ -77,6 +95,7 @@ async fn pause_after(error: &std::io::Error) {
 
 fn spawn(
     stream: TcpStream,
+    peer: Peer,
     tls: Option<ServerTls>,
     router: Router,
     graceful: &GracefulShutdown,
@@ -88,22 +107,35 @@ fn spawn(
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "cannot set TCP_NODELAY");
         }
-        let Some(tls) = tls else { return connection(stream, router, watcher).await };
+        let Some(tls) = tls else { return connection(stream, peer, router, watcher).await };
         match timeout(HANDSHAKE_SECONDS_MAX, tls.acceptor().accept(stream)).await {
-            Ok(Ok(stream)) => connection(stream, router, watcher).await,
+            Ok(Ok(stream)) => {
+                let certificate = certificate(&stream);
+                connection(stream, Peer { certificate, ..peer }, router, watcher).await;
+            }
             Ok(Err(error)) => tracing::debug!(%error, "a client failed its TLS handshake"),
             Err(_) => tracing::debug!("a client did not finish its TLS handshake in time"),
         }
     });
 }
 
-async fn connection<S>(stream: S, router: Router, watcher: hyper_util::server::graceful::Watcher)
+/// What the client has shown in its handshake, which verified it.
+fn certificate(stream: &TlsStream<TcpStream>) -> Option<ClientCertificate> {
+    let (_, connection) = stream.get_ref();
+    connection.peer_certificates()?.first().map(ClientCertificate::of)
+}
+
+async fn connection<S>(stream: S, peer: Peer, router: Router, watcher: Watcher)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_SECONDS_MAX);
     builder.http2().timer(TokioTimer::new());
+    let router = router.map_request(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer.clone());
+        request
+    });
     let service = TowerToHyperService::new(router);
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     if let Err(error) = watcher.watch(connection.into_owned()).await {

@@ -51,7 +51,7 @@ fn json<T: Serialize>(answer: Result<T, ReadError>) -> Response {
     }
 }
 
-fn json_body<T: Serialize>(status: StatusCode, body: &T) -> Response {
+pub(crate) fn json_body<T: Serialize>(status: StatusCode, body: &T) -> Response {
     match serde_json::to_vec(body) {
         Ok(bytes) => (status, [(header::CONTENT_TYPE, "application/json")], bytes).into_response(),
         Err(error) => {

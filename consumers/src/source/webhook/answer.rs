@@ -15,9 +15,12 @@ const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("2");
 /// Why a request is not answered with 200.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refusal {
-    #[error("a bearer token is needed: Authorization: Bearer TOKEN")]
+    #[error(
+        "a bearer token is needed, or a client certificate that is accepted here: \
+         Authorization: Bearer TOKEN"
+    )]
     Unauthorized,
-    #[error("this token may not send events of this cluster")]
+    #[error("this token or certificate may not send events of this cluster")]
     Forbidden,
     #[error("{0}")]
     Cluster(#[from] ClusterNameError),

@@ -1,18 +1,17 @@
 //! Who may send audit events of which cluster.
 //!
-//! Promise: tokens are compared in constant time, as hashes, so neither their length nor a common
-//! beginning shows. Never here: a token in a log or an error.
+//! Promise: each token and each certificate is good for the cluster it is bound to, and for no
+//! other. Never here: how tokens are read, kept and compared (`kausal_runtime::guard`).
 
 use std::path::PathBuf;
 
+use axum::http::HeaderMap;
+use kausal_runtime::guard::{Presented, TokenError, TokenFile};
+use kausal_runtime::reload::Reloader;
+use kausal_runtime::tls::ClientCertificate;
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::{ClusterName, ClusterNameError, Clusters};
-
-/// Longest token.
-const TOKEN_BYTES_MAX: u64 = 4_096;
-/// Shortest token: 16 bytes cannot be guessed over a network if they are random.
-const TOKEN_BYTES_MIN: usize = 16;
 
 /// A bearer token and the cluster whose events it may send.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,33 +19,29 @@ const TOKEN_BYTES_MIN: usize = 16;
 pub struct TokenConfig {
     /// The cluster, or `*` for every cluster.
     pub cluster: String,
-    /// File that holds the token; white space around it does not belong to it.
+    /// File that holds the token; several lines are several tokens that are good.
     pub token_file: PathBuf,
 }
 
-/// Why a token cannot be used.
+/// A client certificate and the cluster whose events it may send.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateConfig {
+    /// The cluster, or `*` for every cluster.
+    pub cluster: String,
+    /// A name in the certificate: common name, DNS name or URI.
+    pub name: String,
+}
+
+/// Why a token or a certificate cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum TokenError {
+pub enum SenderError {
     /// The cluster it is bound to has no usable name.
     #[error(transparent)]
     Cluster(#[from] ClusterNameError),
-    /// Its file cannot be read.
-    #[error("token file {}: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// It is too short, too long, or no printable ASCII without spaces.
-    #[error(
-        "token file {}: a token is {TOKEN_BYTES_MIN} to {TOKEN_BYTES_MAX} printable ASCII characters without spaces",
-        path.display()
-    )]
-    Unusable {
-        /// The file.
-        path: PathBuf,
-    },
+    /// The token's file cannot be used.
+    #[error(transparent)]
+    Token(#[from] TokenError),
 }
 
 /// What a request may do.
@@ -54,57 +49,73 @@ pub enum TokenError {
 pub(super) enum Access {
     /// Send events of this cluster.
     Granted,
-    /// Nothing: it brought no token, or none of ours.
+    /// Nothing: it showed nothing, or nothing of ours.
     Unknown,
-    /// Nothing for this cluster: its token is bound to another.
+    /// Nothing for this cluster: what it showed is bound to another.
     OtherCluster,
 }
 
-/// The tokens that are accepted.
+/// Those who may send.
 #[derive(Clone, Debug)]
-pub(super) enum Tokens {
+pub(super) enum Senders {
     /// Nobody is asked.
     Open,
-    /// Hash of each token and the cluster it is bound to; `None` for every cluster.
-    Bound(Vec<(blake3::Hash, Option<ClusterName>)>),
+    /// What must be shown for a cluster; `None` for every cluster.
+    Bound(Vec<(Proof, Option<ClusterName>)>),
 }
 
-impl TokenConfig {
-    fn load(&self, clusters: &Clusters) -> Result<(blake3::Hash, Option<ClusterName>), TokenError> {
-        let cluster = match self.cluster.as_str() {
-            "*" => None,
-            name => Some(clusters.resolve(name)?),
-        };
-        let path = &self.token_file;
-        let read = |source| TokenError::Read { path: path.clone(), source };
-        if std::fs::metadata(path).map_err(read)?.len() > TOKEN_BYTES_MAX {
-            return Err(TokenError::Unusable { path: path.clone() });
+#[derive(Clone, Debug)]
+pub(super) enum Proof {
+    Token(TokenFile),
+    Certificate(String),
+}
+
+impl Proof {
+    fn is_shown(&self, presented: &Presented, certificate: Option<&ClientCertificate>) -> bool {
+        match self {
+            Self::Token(file) => file.holds(presented),
+            Self::Certificate(name) => {
+                certificate.is_some_and(|shown| shown.names().contains(name))
+            }
         }
-        let text = std::fs::read(path).map_err(read)?;
-        let token = text.trim_ascii();
-        if token.len() < TOKEN_BYTES_MIN || !token.iter().all(u8::is_ascii_graphic) {
-            return Err(TokenError::Unusable { path: path.clone() });
-        }
-        Ok((blake3::hash(token), cluster))
     }
 }
 
-impl Tokens {
+impl Senders {
     /// Reads the token files.
-    pub(super) fn load(list: &[TokenConfig], clusters: &Clusters) -> Result<Self, TokenError> {
-        list.iter().map(|token| token.load(clusters)).collect::<Result<_, _>>().map(Self::Bound)
+    pub(super) fn load(
+        tokens: &[TokenConfig],
+        certificates: &[CertificateConfig],
+        clusters: &Clusters,
+        reloader: &mut Reloader,
+    ) -> Result<Self, SenderError> {
+        let mut bound = Vec::new();
+        for TokenConfig { cluster, token_file } in tokens {
+            let token = TokenFile::open(token_file, reloader)?;
+            bound.push((Proof::Token(token), bound_to(cluster, clusters)?));
+        }
+        for CertificateConfig { cluster, name } in certificates {
+            bound.push((Proof::Certificate(name.clone()), bound_to(cluster, clusters)?));
+        }
+        Ok(Self::Bound(bound))
     }
 
-    /// What the holder of `authorization` (the header's value) may do for `cluster`.
-    pub(super) fn check(&self, authorization: Option<&[u8]>, cluster: &ClusterName) -> Access {
-        let Self::Bound(tokens) = self else { return Access::Granted };
-        let Some(token) = authorization.and_then(bearer) else { return Access::Unknown };
-        let given = blake3::hash(token);
+    /// What may be done for `cluster` by whoever sent these headers over a connection that showed
+    /// this certificate.
+    pub(super) fn check(
+        &self,
+        headers: &HeaderMap,
+        certificate: Option<&ClientCertificate>,
+        cluster: &ClusterName,
+    ) -> Access {
+        let Self::Bound(bound) = self else { return Access::Granted };
+        let presented = Presented::of(headers);
         let mut access = Access::Unknown;
-        for (hash, bound_to) in tokens {
-            let is_this = *hash == given;
+        // Each is looked at, so that the time does not tell which one fits.
+        for (proof, bound_to) in bound {
+            let is_shown = proof.is_shown(&presented, certificate);
             let fits = bound_to.as_ref().is_none_or(|bound_to| bound_to == cluster);
-            access = match (is_this, fits, access) {
+            access = match (is_shown, fits, access) {
                 (false, _, access) => access,
                 (true, true, _) | (true, false, Access::Granted) => Access::Granted,
                 (true, false, _) => Access::OtherCluster,
@@ -114,9 +125,11 @@ impl Tokens {
     }
 }
 
-fn bearer(header: &[u8]) -> Option<&[u8]> {
-    let (scheme, token) = header.split_at_checked(7)?;
-    scheme.eq_ignore_ascii_case(b"bearer ").then(|| token.trim_ascii())
+fn bound_to(cluster: &str, clusters: &Clusters) -> Result<Option<ClusterName>, ClusterNameError> {
+    match cluster {
+        "*" => Ok(None),
+        name => clusters.resolve(name).map(Some),
+    }
 }
 
 #[cfg(test)]
@@ -126,49 +139,44 @@ mod tests {
     const EAST: &str = "east-token-0123456789";
     const ANY: &str = "any-token-0123456789";
 
-    fn tokens() -> Tokens {
-        let dir = tempfile::tempdir().unwrap();
-        let config = [("East", EAST), ("*", ANY)].map(|(cluster, token)| {
-            let token_file = dir.path().join(token);
-            std::fs::write(&token_file, format!("{token}\n")).unwrap();
-            TokenConfig { cluster: cluster.to_owned(), token_file }
-        });
-        Tokens::load(&config, &Clusters::default()).unwrap()
-    }
-
     #[test]
     fn a_token_opens_its_own_cluster() {
-        let tokens = tokens();
-        let check = |header: Option<&str>, cluster: &str, expect| {
+        let dir = tempfile::tempdir().unwrap();
+        let tokens = [("East", EAST), ("*", ANY)].map(|(cluster, token)| {
+            let token_file = dir.path().join(token);
+            std::fs::write(&token_file, token).unwrap();
+            TokenConfig { cluster: cluster.to_owned(), token_file }
+        });
+        let clusters = Clusters::default();
+        let senders = Senders::load(&tokens, &[], &clusters, &mut Reloader::default()).unwrap();
+        let check = |tokens: &[&str], cluster: &str, expect| {
+            let mut headers = HeaderMap::new();
+            for token in tokens {
+                headers.append("authorization", format!("Bearer {token}").parse().unwrap());
+            }
             let cluster = ClusterName::new(cluster).unwrap();
-            let access = tokens.check(header.map(str::as_bytes), &cluster);
-            assert_eq!(access, expect, "{header:?} {cluster}");
+            assert_eq!(senders.check(&headers, None, &cluster), expect, "{tokens:?} {cluster}");
         };
-        check(Some(&format!("Bearer {EAST}")), "east", Access::Granted);
-        check(Some(&format!("bearer  {EAST} ")), "EAST", Access::Granted);
-        check(Some(&format!("Bearer {EAST}")), "west", Access::OtherCluster);
-        check(Some(&format!("Bearer {ANY}")), "west", Access::Granted);
-        for bad in [None, Some(""), Some("Bearer"), Some("Bearer "), Some("Basic abc"), Some(EAST)]
-        {
-            check(bad, "east", Access::Unknown);
-        }
-        check(Some(&format!("Bearer {EAST}x")), "east", Access::Unknown);
+        check(&[EAST], "east", Access::Granted);
+        check(&[EAST], "EAST", Access::Granted);
+        check(&[EAST], "west", Access::OtherCluster);
+        check(&[ANY], "west", Access::Granted);
+        check(&[ANY, EAST], "west", Access::Granted);
+        check(&[], "east", Access::Unknown);
+        check(&["other-token-0123456789"], "east", Access::Unknown);
     }
 
     #[test]
-    fn unusable_files_are_named() {
-        let dir = tempfile::tempdir().unwrap();
-        for (name, content) in [("short", "abc"), ("inner", "0123456789 0123456789"), ("empty", "")]
-        {
-            let token_file = dir.path().join(name);
-            std::fs::write(&token_file, content).unwrap();
-            let config = [TokenConfig { cluster: "*".to_owned(), token_file }];
-            let error = Tokens::load(&config, &Clusters::default()).unwrap_err().to_string();
-            assert!(error.contains(name), "{error}");
-        }
-        let token_file = dir.path().join("missing");
-        let config = [TokenConfig { cluster: "*".to_owned(), token_file }];
-        let error = Tokens::load(&config, &Clusters::default()).unwrap_err().to_string();
-        assert!(error.contains("missing"), "{error}");
+    fn what_cannot_be_bound_is_named() {
+        let check = |tokens: &[TokenConfig], certificates: &[CertificateConfig], says: &str| {
+            let clusters = Clusters::default();
+            let reloader = &mut Reloader::default();
+            let error = Senders::load(tokens, certificates, &clusters, reloader).unwrap_err();
+            assert!(error.to_string().contains(says), "{error}");
+        };
+        let (cluster, token_file) = ("*".to_owned(), "/nowhere/token".into());
+        check(&[TokenConfig { cluster, token_file }], &[], "/nowhere/token");
+        let (cluster, name) = ("not a name".to_owned(), "apiserver".to_owned());
+        check(&[], &[CertificateConfig { cluster, name }], "not a name");
     }
 }

@@ -3,12 +3,13 @@
 use std::num::NonZero;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::{Body, BodyDataStream};
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use axum::{Extension, Router};
+use kausal_runtime::serve::Peer;
 use tokio::sync::Semaphore;
 
 use super::answer::Refusal;
@@ -50,12 +51,16 @@ async fn wrong_method(State(door): State<Door>) -> Response {
 
 async fn receive(
     State(door): State<Door>,
+    Extension(peer): Extension<Peer>,
     Path(cluster): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     let mut body = body.into_data_stream();
-    let answer = door.take(&cluster, &headers, &mut body).await;
+    let answer = match door.admit(&cluster, &headers, &peer) {
+        Ok(cluster) => door.take(cluster, &headers, &mut body).await,
+        Err(refusal) => Err(refusal),
+    };
     if answer.is_err() {
         body::discard(&headers, &mut body).await;
     }
@@ -83,11 +88,10 @@ impl Door {
 
     async fn take(
         &self,
-        cluster: &str,
+        cluster: ClusterName,
         headers: &HeaderMap,
         body: &mut BodyDataStream,
     ) -> Result<Counts, Refusal> {
-        let cluster = self.admit(cluster, headers)?;
         let encoding = Encoding::of(headers)?;
         let mut taken = self.webhook.in_flight.open();
         let limit = self.webhook.body_bytes_max;
@@ -101,13 +105,17 @@ impl Door {
         Ok(counts)
     }
 
-    fn admit(&self, cluster: &str, headers: &HeaderMap) -> Result<ClusterName, Refusal> {
+    fn admit(
+        &self,
+        cluster: &str,
+        headers: &HeaderMap,
+        peer: &Peer,
+    ) -> Result<ClusterName, Refusal> {
         let named = self.webhook.clusters.resolve(cluster);
-        let token = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
-        // A name that cannot be is told only to those who have a token.
+        // A name that cannot be is told only to those who may send something.
         let nobody = || ClusterName::new("x").map_err(Refusal::from);
         let probe = named.clone().or_else(|_| nobody())?;
-        match (self.webhook.tokens.check(token, &probe), named) {
+        match (self.webhook.senders.check(headers, peer.certificate.as_ref(), &probe), named) {
             (Access::Unknown, _) => Err(Refusal::Unauthorized),
             (_, Err(error)) => Err(Refusal::Cluster(error)),
             (Access::OtherCluster, Ok(_)) => Err(Refusal::Forbidden),

@@ -13,15 +13,16 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Router;
+use kausal_runtime::reload::Reloader;
 use kausal_runtime::tls::TlsConfig;
 use serde::{Deserialize, Serialize};
 
-pub use auth::{TokenConfig, TokenError};
+pub use auth::{CertificateConfig, SenderError, TokenConfig};
 
 use crate::budget::Budget;
 use crate::cluster::Clusters;
 use crate::pipeline::Pipeline;
-use auth::Tokens;
+use auth::Senders;
 
 /// Kind of this source, as metrics and the registry name it.
 pub const KIND: &str = "webhook";
@@ -30,14 +31,17 @@ pub const KIND: &str = "webhook";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct WebhookConfig {
-    /// Address to listen on. One that is not on loopback needs `tokens`, or `auth: none`.
+    /// Address to listen on. One that is not on loopback needs `tokens` or `client_certificates`,
+    /// or `auth: none`.
     pub listen: SocketAddr,
     /// Certificate and key; plain HTTP without.
     pub tls: Option<TlsConfig>,
-    /// Whether senders must show a token.
+    /// Whether senders must show a token or a certificate.
     pub auth: Auth,
     /// The tokens that are accepted.
     pub tokens: Vec<TokenConfig>,
+    /// The client certificates that are accepted, signed by an authority of `tls.client_ca_file`.
+    pub client_certificates: Vec<CertificateConfig>,
     /// Most bytes of one body as it is sent. An apiserver's default batch holds 400 events; with
     /// bodies at their largest it could reach this.
     pub body_bytes_max: usize,
@@ -47,11 +51,11 @@ pub struct WebhookConfig {
     pub in_flight_bytes_max: usize,
 }
 
-/// Whether senders must show a token.
+/// Whether senders must show a token or a certificate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Auth {
-    /// They must, unless no token is configured and the listener is on loopback.
+    /// They must, unless neither is configured and the listener is on loopback.
     #[default]
     Tokens,
     /// Nobody is asked.
@@ -65,6 +69,7 @@ impl Default for WebhookConfig {
             tls: None,
             auth: Auth::Tokens,
             tokens: Vec::new(),
+            client_certificates: Vec::new(),
             body_bytes_max: 32 << 20,
             decoded_bytes_max: 32 << 20,
             in_flight_bytes_max: 64 << 20,
@@ -77,23 +82,33 @@ impl Default for WebhookConfig {
 pub enum WebhookConfigError {
     /// Anybody who reaches the address could write history.
     #[error(
-        "webhook.listen {listen} is not on loopback: configure webhook.tokens, or say webhook.auth: none"
+        "webhook.listen {listen} is not on loopback: configure webhook.tokens or \
+         webhook.client_certificates, or say webhook.auth: none"
     )]
     Open {
         /// The address.
         listen: SocketAddr,
     },
-    /// Tokens that nobody is asked for.
-    #[error("webhook.auth is none, but webhook.tokens are configured: leave one of them out")]
+    /// Tokens or certificates that nobody is asked for.
+    #[error(
+        "webhook.auth is none, but webhook.tokens or webhook.client_certificates are configured: \
+         leave one of them out"
+    )]
     Contradiction,
+    /// Certificates that are verified and not looked at, or cannot be verified.
+    #[error(
+        "webhook.client_certificates and webhook.tls.client_ca_file need each other: which \
+         certificates are accepted, and which authorities sign them"
+    )]
+    Authority,
     /// A limit that would refuse everything.
     #[error(
         "webhook.in_flight_bytes_max must hold one body as sent and decompressed, and no limit may be 0"
     )]
     Limits,
-    /// A token cannot be used.
-    #[error("webhook.tokens: {0}")]
-    Token(#[from] TokenError),
+    /// A token or a certificate cannot be used.
+    #[error("webhook.tokens, webhook.client_certificates: {0}")]
+    Sender(#[from] SenderError),
 }
 
 /// A webhook source whose configuration is valid.
@@ -101,7 +116,7 @@ pub enum WebhookConfigError {
 pub struct Webhook {
     listen: SocketAddr,
     tls: Option<TlsConfig>,
-    tokens: Tokens,
+    senders: Senders,
     body_bytes_max: usize,
     decoded_bytes_max: usize,
     in_flight: Budget,
@@ -109,15 +124,13 @@ pub struct Webhook {
 }
 
 impl WebhookConfig {
-    /// Checks everything and reads the token files.
-    pub fn validate(self, clusters: Clusters) -> Result<Webhook, WebhookConfigError> {
-        let tokens = match self.auth {
-            Auth::None if !self.tokens.is_empty() => return Err(WebhookConfigError::Contradiction),
-            Auth::None => Tokens::Open,
-            Auth::Tokens if !self.tokens.is_empty() => Tokens::load(&self.tokens, &clusters)?,
-            Auth::Tokens if self.listen.ip().is_loopback() => Tokens::Open,
-            Auth::Tokens => return Err(WebhookConfigError::Open { listen: self.listen }),
-        };
+    /// Checks everything and reads the token files, here and whenever they change.
+    pub fn validate(
+        self,
+        clusters: Clusters,
+        reloader: &mut Reloader,
+    ) -> Result<Webhook, WebhookConfigError> {
+        let senders = self.senders(&clusters, reloader)?;
         let (body, decoded) = (self.body_bytes_max, self.decoded_bytes_max);
         let needed = body.saturating_add(decoded);
         if body == 0 || decoded == 0 || needed > self.in_flight_bytes_max {
@@ -126,12 +139,34 @@ impl WebhookConfig {
         Ok(Webhook {
             listen: self.listen,
             tls: self.tls,
-            tokens,
+            senders,
             body_bytes_max: body,
             decoded_bytes_max: decoded,
             in_flight: Budget::new(self.in_flight_bytes_max),
             clusters,
         })
+    }
+
+    fn senders(
+        &self,
+        clusters: &Clusters,
+        reloader: &mut Reloader,
+    ) -> Result<Senders, WebhookConfigError> {
+        let (tokens, certificates) = (&self.tokens, &self.client_certificates);
+        let authority = self.tls.as_ref().is_some_and(|tls| tls.client_ca_file.is_some());
+        if authority == certificates.is_empty() {
+            return Err(WebhookConfigError::Authority);
+        }
+        let is_empty = tokens.is_empty() && certificates.is_empty();
+        match self.auth {
+            Auth::None if is_empty => Ok(Senders::Open),
+            Auth::None => Err(WebhookConfigError::Contradiction),
+            Auth::Tokens if !is_empty => {
+                Ok(Senders::load(tokens, certificates, clusters, reloader)?)
+            }
+            Auth::Tokens if self.listen.ip().is_loopback() => Ok(Senders::Open),
+            Auth::Tokens => Err(WebhookConfigError::Open { listen: self.listen }),
+        }
     }
 }
 
@@ -157,7 +192,7 @@ mod tests {
     use super::*;
 
     fn check(config: WebhookConfig, expect: &str) {
-        let result = config.validate(Clusters::default());
+        let result = config.validate(Clusters::default(), &mut Reloader::default());
         let said = result.map_or_else(|error| error.to_string(), |_| "fine".to_owned());
         assert!(said.contains(expect), "{said}");
     }
@@ -173,6 +208,9 @@ mod tests {
         let tokens = vec![TokenConfig { cluster: "*".to_owned(), token_file }];
         check(WebhookConfig { tokens: tokens.clone(), ..default() }, "/nowhere/token");
         check(WebhookConfig { tokens, auth: Auth::None, ..default() }, "leave one of them out");
+        let (cluster, name) = ("*".to_owned(), "apiserver".to_owned());
+        let client_certificates = vec![CertificateConfig { cluster, name }];
+        check(WebhookConfig { client_certificates, ..default() }, "need each other");
     }
 
     #[test]
