@@ -9,6 +9,7 @@ mod ingest;
 mod process;
 mod reach;
 mod search;
+mod server;
 mod store;
 mod store_metrics;
 mod trace;
