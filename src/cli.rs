@@ -7,9 +7,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use kausal_runtime::access::{Access, AccessConfig, AccessError};
 use kausal_storage_plugin::query::ObjectQuery;
 
 use crate::answer::UsageError;
+
+/// Holds a token; no flag does, because everybody on a machine can read the flags of a process.
+const TOKEN_VARIABLE: &str = "KAUSAL_TOKEN";
 
 /// The causal story of every Kubernetes object: who asked for what, what changed, what followed.
 #[derive(Debug, Parser)]
@@ -80,6 +84,18 @@ pub(crate) struct Target {
     /// A running kausal to ask, such as <http://127.0.0.1:16686> [default: `$KAUSAL_SERVER`]
     #[arg(long, value_name = "URL")]
     server: Option<String>,
+    /// File with the bearer token to show a server [default: the token in `$KAUSAL_TOKEN`]
+    #[arg(long, env = "KAUSAL_TOKEN_FILE", value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// File with the authorities to trust a server by, in place of the public ones
+    #[arg(long, env = "KAUSAL_CA_FILE", value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// File with the client certificate to show a server
+    #[arg(long, env = "KAUSAL_CERT_FILE", value_name = "FILE")]
+    cert_file: Option<PathBuf>,
+    /// File with the key of the client certificate
+    #[arg(long, env = "KAUSAL_KEY_FILE", value_name = "FILE")]
+    key_file: Option<PathBuf>,
 }
 
 /// What a [`Target`] names.
@@ -94,6 +110,26 @@ pub(crate) enum Place {
 }
 
 impl Target {
+    /// What is shown to a server, and whom to trust.
+    pub(crate) fn access(&self) -> Result<Access, UsageError> {
+        let usage = |error: AccessError| UsageError(error.to_string());
+        let given =
+            |file: &Option<PathBuf>| file.clone().filter(|file| !file.as_os_str().is_empty());
+        let files = AccessConfig {
+            token_file: given(&self.token_file),
+            ca_file: given(&self.ca_file),
+            cert_file: given(&self.cert_file),
+            key_file: given(&self.key_file),
+        };
+        let access = files.load().map_err(usage)?;
+        match std::env::var(TOKEN_VARIABLE) {
+            Ok(token) if !token.is_empty() => access
+                .or_token(&token)
+                .map_err(|error| UsageError(format!("{TOKEN_VARIABLE}: {error}"))),
+            _ => Ok(access),
+        }
+    }
+
     /// Flags win over the environment, whichever of the two they are; a server over a store.
     pub(crate) fn place(&self) -> Result<Place, UsageError> {
         let env = |name| std::env::var_os(name).filter(|value| !value.is_empty());

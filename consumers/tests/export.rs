@@ -11,6 +11,7 @@ use kausal_proto::collector::trace_service_server::{TraceService, TraceServiceSe
 use kausal_proto::collector::{ExportTracePartialSuccess, ExportTraceServiceResponse};
 use kausal_proto::raw::ExportTraceServiceRequest;
 use kausal_runtime::CancellationToken;
+use kausal_runtime::access::Access;
 use kausal_runtime::serve::{bind, serve};
 use kausal_trace::batch::EXPORT_BYTES_MAX;
 use kausal_trace::{KeyHash, NewSpan, SpanBatch, SpanId, TraceId, UnixNanos, attribute};
@@ -61,7 +62,7 @@ impl Holder {
 fn sink(address: SocketAddr) -> ExportSink {
     let endpoint = format!("http://{address}");
     let config = ExportConfig { endpoint, timeout_seconds: 10, retry_seconds: 5 };
-    ExportSink::new(&config, tokio::runtime::Handle::current()).unwrap()
+    ExportSink::new(&config, &Access::default(), tokio::runtime::Handle::current()).unwrap()
 }
 
 /// `count` spans of about `bytes` each.
@@ -150,6 +151,7 @@ async fn only_so_many_batches_are_under_way() {
 #[tokio::test]
 async fn an_endpoint_that_is_none_is_named() {
     let config = ExportConfig { endpoint: "not an address".to_owned(), ..ExportConfig::default() };
-    let error = ExportSink::new(&config, tokio::runtime::Handle::current()).unwrap_err();
+    let error = ExportSink::new(&config, &Access::default(), tokio::runtime::Handle::current())
+        .unwrap_err();
     assert!(error.to_string().contains("not an address"), "{error}");
 }

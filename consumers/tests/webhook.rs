@@ -15,10 +15,13 @@ use flate2::write::GzEncoder;
 use kausal_consumers::Clusters;
 use kausal_consumers::dead_letters::DeadLetters;
 use kausal_consumers::sink::SinkError;
-use kausal_consumers::source::webhook::{TokenConfig, WebhookConfig};
+use kausal_consumers::source::webhook::{CertificateConfig, TokenConfig, WebhookConfig};
 use kausal_runtime::CancellationToken;
 use kausal_runtime::reload::Reloader;
 use kausal_runtime::serve::{bind, serve};
+use kausal_runtime::tls::TlsConfig;
+use kausal_testkit::authority::{Authority, Signed};
+use kausal_testkit::client::Client;
 use kausal_trace::SpanRef;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -42,13 +45,15 @@ fn start(configure: impl FnOnce(WebhookConfig, &TempDir) -> WebhookConfig) -> Se
     let sink = MemorySink::default();
     let letters = DeadLetters::open(&dir.path().join("letters"), 64 << 20).unwrap();
     let config = configure(WebhookConfig::default(), &dir);
-    let webhook = config.validate(Clusters::default(), &mut Reloader::default()).unwrap();
+    let mut reloader = Reloader::default();
+    let webhook = config.validate(Clusters::default(), &mut reloader).unwrap();
+    let tls = webhook.tls().map(|tls| tls.load(&mut reloader).unwrap());
     let router = webhook.router(pipeline(&sink, Some(letters)));
     let runtime = Runtime::new().unwrap();
     let listener = runtime.block_on(bind("test", "127.0.0.1:0".parse().unwrap())).unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
-    runtime.spawn(serve(listener, None, router, stop.clone()));
+    runtime.spawn(serve(listener, tls, router, stop.clone()));
     Server { address, sink, dir, stop, _runtime: runtime }
 }
 
@@ -225,6 +230,43 @@ fn tokens_are_bound_to_clusters() {
     check("/audit/east", None, 401);
     check("/audit/not%20a%20name", None, 401);
     check("/audit/not%20a%20name", Some("east-0123456789abcdef"), 400);
+    assert_eq!(server.told(), ["a", "a"]);
+}
+
+#[test]
+fn client_certificates_are_bound_to_clusters() {
+    let (servers, clients) = (Authority::make(), Authority::make());
+    let server = start(|config, dir| {
+        let files = servers.sign("webhook").write(dir.path(), "tls");
+        let client_ca_file = dir.path().join("clients.crt");
+        std::fs::write(&client_ca_file, clients.pem()).unwrap();
+        let (cert_file, key_file) = (files.file, files.key_file);
+        let bound = |cluster: &str| {
+            let name = format!("apiserver-{cluster}");
+            CertificateConfig { cluster: cluster.to_owned(), name }
+        };
+        WebhookConfig {
+            tls: Some(TlsConfig { cert_file, key_file, client_ca_file: Some(client_ca_file) }),
+            client_certificates: vec![bound("east"), bound("west")],
+            ..config
+        }
+    });
+    let body = list(&[&event("a", "")]);
+    let check = |path: &str, shown: Option<Signed>, expect: Option<u16>| {
+        let pem = servers.pem();
+        let client = match &shown {
+            Some(shown) => Client::https_showing(server.address, pem.as_bytes(), shown),
+            None => Client::https(server.address, pem.as_bytes()),
+        };
+        let answer = client.unwrap().try_post_text(path, &body);
+        assert_eq!(answer.map(|answer| answer.status), expect, "{path}");
+    };
+    check("/audit/east", Some(clients.sign("apiserver-east")), Some(200));
+    check("/audit/west", Some(clients.sign("apiserver-east")), Some(403));
+    check("/audit/west", Some(clients.sign("apiserver-west")), Some(200));
+    check("/audit/east", Some(clients.sign("somebody")), Some(401));
+    check("/audit/east", None, Some(401));
+    check("/audit/east", Some(Authority::make().sign("apiserver-east")), None);
     assert_eq!(server.told(), ["a", "a"]);
 }
 

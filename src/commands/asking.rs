@@ -4,28 +4,25 @@ use std::sync::Arc;
 
 use kausal_runtime::clock;
 use kausal_storage_plugin::{
-    ErrorBody, ObjectQuery, ReadError, Reader, SearchRequest, SearchRows, Stop, ViewDocument,
+    ErrorDetail, ObjectQuery, ReadError, Reader, SearchRequest, SearchRows, Stop, ViewDocument,
     moment,
 };
 use kausal_store::StoreStats;
 use kausal_story::{Manifest, Story};
 use kausal_trace::UnixNanos;
-use serde::de::DeserializeOwned;
 
 use super::reach::{Missing, Reached, reach};
+use super::server::Server;
 use crate::answer::{NothingFound, UsageError};
 use crate::cli::Target;
 use crate::config::Loaded;
-
-/// Longest answer taken from a server.
-const ANSWER_BYTES_MAX: u64 = 256 << 20;
 
 /// Whoever answers.
 pub(crate) enum Source {
     /// This process has opened the store.
     Here(Box<Reader>),
-    /// A server, by its URL without a slash at the end.
-    There(String),
+    /// A server.
+    There(Box<Server>),
 }
 
 impl Source {
@@ -34,7 +31,7 @@ impl Source {
         let limits = super::process::read(loaded)?;
         Ok(match reach(loaded, target, Missing::Refuse)?.0 {
             Reached::Here(store) => Self::Here(Box::new(Reader::new(Arc::new(store), limits))),
-            Reached::There(url) => Self::There(url),
+            Reached::There(server) => Self::There(Box::new(server)),
         })
     }
 
@@ -44,7 +41,7 @@ impl Source {
             Self::Here(reader) => {
                 reader.story(query, &Stop::default()).map_err(|error| of_read(&error))
             }
-            Self::There(url) => ask(url, "story", &query.to_parameters()),
+            Self::There(server) => server.ask("story", &query.to_parameters()),
         }
     }
 
@@ -55,7 +52,7 @@ impl Source {
                 let view = reader.view(query, &Stop::default()).map_err(|error| of_read(&error))?;
                 Ok(view.document())
             }
-            Self::There(url) => ask(url, "view", &query.to_parameters()),
+            Self::There(server) => server.ask("view", &query.to_parameters()),
         }
     }
 
@@ -65,10 +62,10 @@ impl Source {
             Self::Here(reader) => {
                 reader.manifest(query, at, &Stop::default()).map_err(|error| of_read(&error))
             }
-            Self::There(url) => {
+            Self::There(server) => {
                 let mut parameters = query.to_parameters();
                 parameters.push(("at".to_owned(), at.0.to_string()));
-                ask(url, "manifest", &parameters)
+                server.ask("manifest", &parameters)
             }
         }
     }
@@ -79,7 +76,7 @@ impl Source {
             Self::Here(reader) => {
                 reader.search(request, &Stop::default()).map_err(|error| of_read(&error))
             }
-            Self::There(url) => ask(url, "search", &request.to_parameters()),
+            Self::There(server) => server.ask("search", &request.to_parameters()),
         }
     }
 
@@ -87,7 +84,7 @@ impl Source {
     pub(crate) fn stats(&self) -> anyhow::Result<StoreStats> {
         match self {
             Self::Here(reader) => reader.stats().map_err(|error| of_read(&error)),
-            Self::There(url) => ask(url, "stats", &[]),
+            Self::There(server) => server.ask("stats", &[]),
         }
     }
 }
@@ -108,31 +105,13 @@ pub(crate) fn cluster(loaded: &Loaded, typed: Option<&str>) -> anyhow::Result<Op
     Ok(Some(name.as_str().to_owned()))
 }
 
-fn ask<T: DeserializeOwned>(
-    url: &str,
-    question: &str,
-    parameters: &[(String, String)],
-) -> anyhow::Result<T> {
-    let address = format!("{url}/api/v1/{question}");
-    let agent: ureq::Agent =
-        ureq::Agent::config_builder().http_status_as_error(false).build().into();
-    let pairs = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let mut answer = agent
-        .get(&address)
-        .query_pairs(pairs)
-        .call()
-        .map_err(|error| anyhow::anyhow!("{url} does not answer: {error}"))?;
-    let status = answer.status();
-    let body = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec()?;
-    if status.is_success() {
-        return serde_json::from_slice(&body).map_err(|error| {
-            anyhow::anyhow!("{address} answers in another form than this version reads: {error}")
-        });
-    }
-    let Ok(ErrorBody { error }) = serde_json::from_slice(&body) else {
-        anyhow::bail!("{address} answers {status}; is it a kausal server?");
+/// What a server answered, as if it had gone wrong here.
+pub(super) fn of_answer(error: &ErrorDetail) -> anyhow::Error {
+    let hint = match error.code.as_str() {
+        "unauthenticated" => "show a token with --token-file or $KAUSAL_TOKEN, or --cert-file",
+        _ => &error.hint,
     };
-    Err(of_code(&error.code, with_hint(&error.message, &error.hint)))
+    of_code(&error.code, with_hint(&error.message, hint))
 }
 
 fn of_read(error: &ReadError) -> anyhow::Error {

@@ -47,9 +47,9 @@ fn sink(
     let (reached, config) = reach(loaded, target, Missing::Make)?;
     let sink: Arc<dyn Sink> = match reached {
         Reached::Here(store) => Arc::new(StoreSink::new(Arc::new(store))),
-        Reached::There(endpoint) => {
-            let export = ExportConfig { endpoint, ..ExportConfig::default() };
-            Arc::new(ExportSink::new(&export, runtime.clone())?)
+        Reached::There(server) => {
+            let export = ExportConfig { endpoint: server.url, ..ExportConfig::default() };
+            Arc::new(ExportSink::new(&export, &server.access, runtime.clone())?)
         }
     };
     Ok((sink, config))

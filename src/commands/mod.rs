@@ -9,6 +9,7 @@ mod ingest;
 mod process;
 mod reach;
 mod search;
+mod server;
 mod serving;
 mod storage_plugin;
 mod store;

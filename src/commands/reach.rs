@@ -2,6 +2,7 @@
 
 use kausal_store::{EmbeddedConfig, EmbeddedStore, OpenError};
 
+use super::server::Server;
 use crate::answer::NothingFound;
 use crate::cli::{Place, Target};
 use crate::config::Loaded;
@@ -10,8 +11,8 @@ use crate::config::Loaded;
 pub(crate) enum Reached {
     /// This process has opened it.
     Here(EmbeddedStore),
-    /// A server has it; its URL without a slash at the end.
-    There(String),
+    /// A server has it.
+    There(Server),
 }
 
 /// What to do where there is no store yet.
@@ -31,7 +32,7 @@ pub(crate) fn reach(
 ) -> anyhow::Result<(Reached, EmbeddedConfig)> {
     let mut config = loaded.config.store.validate(loaded)?;
     match target.place()? {
-        Place::Server(url) => return Ok((Reached::There(url), config)),
+        Place::Server(url) => return Ok((there(url, target)?, config)),
         Place::Store(dir) => config.dir = dir,
         Place::Configured => {}
     }
@@ -44,7 +45,11 @@ pub(crate) fn reach(
     }
     match EmbeddedStore::open(&config, None) {
         Ok(store) => Ok((Reached::Here(store), config)),
-        Err(OpenError::Held { address: Some(url), .. }) => Ok((Reached::There(url), config)),
+        Err(OpenError::Held { address: Some(url), .. }) => Ok((there(url, target)?, config)),
         Err(error) => Err(error.into()),
     }
+}
+
+fn there(url: String, target: &Target) -> anyhow::Result<Reached> {
+    Ok(Reached::There(Server::new(url, target.access()?)?))
 }

@@ -61,12 +61,24 @@ fn in_form_of(refusal: &Refusal, path: &str) -> Response {
 #[cfg(test)]
 mod tests {
     use axum::body::Body;
-    use axum::http::Request;
+    use kausal_proto::collector::trace_service_client::TraceServiceClient;
+    use kausal_proto::raw::ExportTraceServiceRequest;
+    use kausal_proto::storage::GetServicesRequest;
+    use kausal_proto::storage::trace_reader_client::TraceReaderClient;
+    use kausal_runtime::guard::{GuardConfig, NamedTokenConfig};
+    use kausal_runtime::metrics::DoorMetrics;
+    use kausal_runtime::reload::Reloader;
+    use tonic::transport::Channel;
+    use tonic::{Code, Request};
+    use tonic_health::pb::HealthCheckRequest;
+    use tonic_health::pb::health_client::HealthClient;
 
     use super::*;
+    use crate::grpc_router;
+    use crate::testing::{Bed, Server};
 
     async fn answer(path: &str, content_type: &str, refusal: &Refusal) -> (Response, String) {
-        let request = Request::get(path).header(header::CONTENT_TYPE, content_type);
+        let request = axum::http::Request::get(path).header(header::CONTENT_TYPE, content_type);
         let (head, ()) = request.body(()).unwrap().into_parts();
         let (head, body) = refused(refusal, &head).into_parts();
         let mut chunks = body.into_data_stream();
@@ -117,5 +129,39 @@ mod tests {
         check(unproven(), "16").await;
         check(Refusal::Tenant, "7").await;
         check(Refusal::Certificate, "7").await;
+    }
+
+    /// Over a real port: Jaeger's token where Jaeger puts it, and a probe that has none.
+    #[tokio::test]
+    async fn jaeger_comes_in_by_its_bearer_token() {
+        const TOKEN: &str = "the-token-of-jaeger";
+        let folder = tempfile::tempdir().unwrap();
+        let token_file = folder.path().join("token");
+        std::fs::write(&token_file, TOKEN).unwrap();
+        let config = GuardConfig {
+            tokens: vec![NamedTokenConfig { name: "jaeger".to_owned(), token_file }],
+            ..GuardConfig::default()
+        };
+        let guard = config.build("grpc", None, &mut Reloader::default()).unwrap();
+        let bed = Bed::new();
+        let router = grpc_router(bed.doors()).await.0;
+        let server = Server::start(guard.wrap(router, refused, DoorMetrics::default())).await;
+        let url = format!("http://{}", server.address);
+        let channel = Channel::from_shared(url).unwrap().connect().await.unwrap();
+
+        let ask = async |name: &'static str, value: String| {
+            let mut request = Request::new(GetServicesRequest::default());
+            request.metadata_mut().insert(name, value.parse().unwrap());
+            let answer = TraceReaderClient::new(channel.clone()).get_services(request).await;
+            answer.map_or_else(|status| status.code(), |_| Code::Ok)
+        };
+        assert_eq!(ask("bearer.token", TOKEN.to_owned()).await, Code::Ok);
+        assert_eq!(ask("authorization", format!("Bearer {TOKEN}")).await, Code::Ok);
+        assert_eq!(ask("bearer.token", "wrong".to_owned()).await, Code::Unauthenticated);
+        assert_eq!(ask("x-tenant", TOKEN.to_owned()).await, Code::Unauthenticated);
+        let mut writer = TraceServiceClient::new(channel.clone());
+        let refused = writer.export(ExportTraceServiceRequest(vec![0; 1 << 20].into())).await;
+        assert_eq!(refused.unwrap_err().code(), Code::Unauthenticated);
+        HealthClient::new(channel).check(HealthCheckRequest::default()).await.unwrap();
     }
 }

@@ -10,14 +10,16 @@ use std::time::Duration;
 use kausal_proto::collector::ExportTraceServiceResponse;
 use kausal_proto::collector::trace_service_client::TraceServiceClient;
 use kausal_proto::raw::ExportTraceServiceRequest;
+use kausal_runtime::access::{Access, AccessError};
 use kausal_runtime::clock::Stopwatch;
 use kausal_trace::SpanBatch;
 use kausal_trace::batch::EXPORT_BYTES_MAX;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Status};
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic::{Code, Request, Status};
 
 use super::{Backoff, Delivery, Sink, SinkError};
 
@@ -31,7 +33,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ExportConfig {
-    /// Address of the receiver, `http://host:port`.
+    /// Address of the receiver, `http://host:port` or `https://host:port`.
     pub endpoint: String,
     /// Longest wait for one answer, in seconds.
     pub timeout_seconds: u64,
@@ -57,6 +59,19 @@ pub enum ExportSinkError {
         /// What is wrong with it.
         source: tonic::transport::Error,
     },
+    /// What would be shown to the receiver, or whom to trust, cannot be used.
+    #[error(
+        "export to {endpoint}: the client certificate, its key or the authorities cannot be used: {source}"
+    )]
+    Tls {
+        /// The receiver.
+        endpoint: String,
+        /// What is wrong with it.
+        source: tonic::transport::Error,
+    },
+    /// What would be shown to the receiver cannot be shown to this one.
+    #[error("export: {0}")]
+    Access(#[from] AccessError),
     /// Waiting no time at all would refuse everything.
     #[error("export timeout_seconds and retry_seconds must be at least 1")]
     Time,
@@ -66,6 +81,7 @@ pub enum ExportSinkError {
 #[derive(Clone, Debug)]
 pub struct ExportSink {
     client: TraceServiceClient<Channel>,
+    authorization: Option<MetadataValue<Ascii>>,
     backoff: Backoff,
     turns: Arc<Semaphore>,
     runtime: Handle,
@@ -74,16 +90,15 @@ pub struct ExportSink {
 
 impl ExportSink {
     /// Prepares the connection; it is made when the first batch is sent, and again when it breaks.
-    pub fn new(config: &ExportConfig, runtime: Handle) -> Result<Self, ExportSinkError> {
+    pub fn new(
+        config: &ExportConfig,
+        access: &Access,
+        runtime: Handle,
+    ) -> Result<Self, ExportSinkError> {
         if config.timeout_seconds == 0 || config.retry_seconds == 0 {
             return Err(ExportSinkError::Time);
         }
-        let endpoint =
-            |source| ExportSinkError::Endpoint { endpoint: config.endpoint.clone(), source };
-        let endpoint = Endpoint::from_shared(config.endpoint.clone())
-            .map_err(endpoint)?
-            .connect_timeout(CONNECT_SECONDS_MAX)
-            .timeout(Duration::from_secs(config.timeout_seconds));
+        let endpoint = endpoint(config, access)?;
         let channel = {
             let _inside = runtime.enter();
             endpoint.connect_lazy()
@@ -91,6 +106,7 @@ impl ExportSink {
         let total = Duration::from_secs(config.retry_seconds);
         Ok(Self {
             client: TraceServiceClient::new(channel),
+            authorization: authorization(access),
             backoff: Backoff::new(FIRST_WAIT, LONGEST_WAIT, total),
             turns: Arc::new(Semaphore::new(CONCURRENT_MAX)),
             runtime,
@@ -133,7 +149,8 @@ impl ExportSink {
     async fn send(&self, message: ExportTraceServiceRequest) -> Result<(), SinkError> {
         let started = Stopwatch::start();
         for tries in 1.. {
-            let status = match self.client.clone().export(message.clone()).await {
+            let request = self.request(message.clone());
+            let status = match self.client.clone().export(request).await {
                 Ok(answer) => {
                     self.note_rejected(answer.into_inner());
                     return Ok(());
@@ -147,6 +164,35 @@ impl ExportSink {
         }
         Err(SinkError::Stopped)
     }
+}
+
+/// Where to connect to, and what is shown and trusted there.
+fn endpoint(config: &ExportConfig, access: &Access) -> Result<Endpoint, ExportSinkError> {
+    access.check(&config.endpoint)?;
+    let wrong = |source| ExportSinkError::Endpoint { endpoint: config.endpoint.clone(), source };
+    let endpoint = Endpoint::from_shared(config.endpoint.clone())
+        .map_err(wrong)?
+        .connect_timeout(CONNECT_SECONDS_MAX)
+        .timeout(Duration::from_secs(config.timeout_seconds));
+    if !config.endpoint.starts_with("https://") {
+        return Ok(endpoint);
+    }
+    let mut tls = match access.authorities() {
+        Some(pem) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem)),
+        None => ClientTlsConfig::new().with_enabled_roots(),
+    };
+    if let Some((certificate, key)) = access.certificate() {
+        tls = tls.identity(Identity::from_pem(certificate, key));
+    }
+    let unusable = |source| ExportSinkError::Tls { endpoint: config.endpoint.clone(), source };
+    endpoint.tls_config(tls).map_err(unusable)
+}
+
+/// Marked so that nothing prints it.
+fn authorization(access: &Access) -> Option<MetadataValue<Ascii>> {
+    let mut value: MetadataValue<Ascii> = access.authorization()?.parse().ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 impl Sink for ExportSink {
@@ -164,6 +210,14 @@ impl Sink for ExportSink {
 }
 
 impl ExportSink {
+    fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        if let Some(value) = &self.authorization {
+            request.metadata_mut().insert("authorization", value.clone());
+        }
+        request
+    }
+
     fn spawn(&self, batch: SpanBatch, turn: Option<OwnedSemaphorePermit>) -> Delivery {
         let (answer, delivery) = oneshot::channel();
         let sink = self.clone();
@@ -185,7 +239,13 @@ fn is_passing(status: &Status) -> bool {
 }
 
 fn refusal(status: &Status) -> SinkError {
-    let reason = format!("{:?}: {}", status.code(), status.message());
+    let mut reason = format!("{:?}: {}", status.code(), status.message());
+    // A connection that cannot be made says why only here.
+    let mut source = std::error::Error::source(status);
+    while let Some(error) = source {
+        reason = format!("{reason}: {error}");
+        source = error.source();
+    }
     if status.code() == Code::ResourceExhausted {
         SinkError::Busy { reason }
     } else {

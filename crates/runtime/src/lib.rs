@@ -1,8 +1,10 @@
-//! What every process needs: clock, telemetry, admin server, TLS, serving and shutdown.
+//! What every process needs: clock, telemetry, admin server, TLS and who may come in, serving and
+//! shutdown.
 //!
 //! Promise: the wall clock, the process environment and sockets are touched here and in adapters
 //! built on this crate; what decides takes the time as an argument.
 
+pub mod access;
 pub mod admin;
 pub mod clock;
 pub mod guard;

@@ -8,7 +8,11 @@ use std::time::Duration;
 use serde_json::Value;
 use ureq::Agent;
 use ureq::http::{Method, Request, Response};
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig};
+use ureq::tls::{
+    Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, TlsConfigBuilder,
+};
+
+use crate::authority::Signed;
 
 /// One request may take this long; only a server that hangs takes longer.
 const REQUEST_LIMIT: Duration = Duration::from_mins(1);
@@ -89,15 +93,20 @@ impl Client {
 
     /// HTTPS with a server that shows a certificate made from one of these; `None` while there are none.
     pub fn https(address: SocketAddr, authorities_pem: &[u8]) -> Option<Self> {
-        let certificates: Vec<Certificate<'static>> = ureq::tls::parse_pem(authorities_pem)
-            .filter_map(|item| match item {
-                Ok(PemItem::Certificate(certificate)) => Some(certificate),
-                _ => None,
-            })
-            .collect();
-        let roots = RootCerts::new_with_certs(&certificates);
-        let tls = TlsConfig::builder().root_certs(roots).build();
-        (!certificates.is_empty()).then(|| Self::with(tls, format!("https://{address}")))
+        let tls = trusting(authorities_pem)?.build();
+        Some(Self::with(tls, format!("https://{address}")))
+    }
+
+    /// The same, showing a certificate; `None` also where there is none to show.
+    pub fn https_showing(
+        address: SocketAddr,
+        authorities_pem: &[u8],
+        shown: &Signed,
+    ) -> Option<Self> {
+        let key = PrivateKey::from_pem(shown.key_pem.as_bytes()).ok()?;
+        let shown = ClientCert::new_with_certs(&certificates(shown.pem.as_bytes()), key);
+        let tls = trusting(authorities_pem)?.client_cert(Some(shown)).build();
+        Some(Self::with(tls, format!("https://{address}")))
     }
 
     /// HTTPS without looking at the certificate: for probes of servers that make up their own.
@@ -183,6 +192,20 @@ impl Client {
         let request = request.header("Content-Type", content_type);
         read(self.agent.run(request.body(body.to_owned())?)?)
     }
+}
+
+fn trusting(authorities_pem: &[u8]) -> Option<TlsConfigBuilder> {
+    let authorities = certificates(authorities_pem);
+    let roots = RootCerts::new_with_certs(&authorities);
+    (!authorities.is_empty()).then(|| TlsConfig::builder().root_certs(roots))
+}
+
+fn certificates(pem: &[u8]) -> Vec<Certificate<'static>> {
+    let certificate = |item| match item {
+        Ok(PemItem::Certificate(certificate)) => Some(certificate),
+        _ => None,
+    };
+    ureq::tls::parse_pem(pem).filter_map(certificate).collect()
 }
 
 fn read(mut response: Response<ureq::Body>) -> Result<Answer, ureq::Error> {

@@ -2,6 +2,7 @@
 //!
 //! Never here: anything a shipped binary needs. What cannot work panics: a test cannot go on.
 
+pub mod authority;
 #[cfg(feature = "bed")]
 pub mod bed;
 pub mod capture;

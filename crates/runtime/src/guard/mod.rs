@@ -24,7 +24,8 @@ use axum::response::Response;
 pub use config::{
     ForwardedUserConfig, GuardConfig, GuardConfigError, NamedTokenConfig, TenantsConfig,
 };
-pub use token::{Presented, TokenError, TokenFile, read_first};
+pub use token::{Presented, TokenError, TokenFile};
+pub(crate) use token::{is_token, read_first};
 
 use crate::metrics::{DoorMetrics, RequestRefused};
 use crate::serve::Peer;

@@ -70,7 +70,7 @@ impl TokenFile {
 }
 
 /// The first token of a file, for those who show it.
-pub fn read_first(path: &Path) -> Result<String, TokenError> {
+pub(crate) fn read_first(path: &Path) -> Result<String, TokenError> {
     let content = reload::read(path)?;
     let first = parse(&content).and_then(|tokens| String::from_utf8(tokens.first()?.to_vec()).ok());
     first.ok_or_else(|| TokenError::Unusable { path: path.to_owned() })
@@ -80,10 +80,11 @@ fn parse(content: &[u8]) -> Option<Vec<&[u8]>> {
     let lines = content.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
     let tokens: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
     let counted = (1..=FILE_TOKENS_MAX).contains(&tokens.len());
-    (counted && tokens.iter().all(|token| is_usable(token))).then_some(tokens)
+    (counted && tokens.iter().all(|token| is_token(token))).then_some(tokens)
 }
 
-fn is_usable(token: &[u8]) -> bool {
+/// Whether this could be a token.
+pub(crate) fn is_token(token: &[u8]) -> bool {
     let length = (TOKEN_BYTES_MIN..=TOKEN_BYTES_MAX).contains(&token.len());
     length && token.iter().all(u8::is_ascii_graphic)
 }
@@ -95,7 +96,7 @@ impl Presented {
         let bearers = all(header::AUTHORIZATION).filter_map(bearer);
         let plain = TOKEN_HEADERS.into_iter().flat_map(all);
         let plain = plain.map(|value| bearer(value).unwrap_or(value.trim_ascii()));
-        let tokens = bearers.chain(plain).filter(|token| is_usable(token));
+        let tokens = bearers.chain(plain).filter(|token| is_token(token));
         Self(tokens.take(FILE_TOKENS_MAX).map(blake3::hash).collect())
     }
 }
