@@ -19,6 +19,12 @@ pub(crate) struct StoreConfig {
     pub(crate) dir: PathBuf,
     /// Age at which facts are dropped, measured from the newest fact stored: `30d`, `12h`.
     pub(crate) retention: String,
+    /// Size beyond which the oldest facts are dropped, tables and journals together: `50GiB`; at
+    /// least 256 MiB. Without it the store grows as far as `retention` and `reserve` let it.
+    pub(crate) bytes_max: Option<String>,
+    /// Space kept free on the disk: below it the oldest facts are dropped, and when only the newest
+    /// partition is left, writing waits and whoever delivers is told to try again. At least 64 MiB.
+    pub(crate) reserve: String,
     /// Attributes that searches can go by; others are compared on what these find.
     pub(crate) indexed: Vec<String>,
 }
@@ -28,6 +34,8 @@ impl Default for StoreConfig {
         Self {
             dir: PathBuf::from("./kausal-data"),
             retention: "30d".to_owned(),
+            bytes_max: None,
+            reserve: "1GiB".to_owned(),
             indexed: DEFAULT_INDEXED.iter().map(|name| (*name).to_owned()).collect(),
         }
     }
@@ -40,9 +48,18 @@ impl StoreConfig {
             let why = format!("{:?} is no duration; write 30d or 12h", self.retention);
             loaded.wrong("store.retention", &why)
         })?;
+        let size = |setting: &str, text: &str| {
+            parse_bytes(text).ok_or_else(|| {
+                let why = format!("{text:?} is no size; write 500MiB or 50GiB");
+                loaded.wrong(setting, &why)
+            })
+        };
+        let bytes_max = self.bytes_max.as_deref().map(|text| size("store.bytes_max", text));
         Ok(EmbeddedConfig {
             dir: self.dir.clone(),
             retention,
+            bytes_max: bytes_max.transpose()?.unwrap_or(u64::MAX),
+            reserve_bytes: size("store.reserve", &self.reserve)?,
             indexed: self.indexed.clone(),
             clock: Some(wall_clock()),
         })
@@ -69,6 +86,20 @@ fn parse_duration(text: &str) -> Option<Duration> {
     Some(Duration::from_secs(count.checked_mul(seconds)?))
 }
 
+/// `65536`, `64KiB`, `500MiB`, `50GiB`, `2TiB`.
+fn parse_bytes(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let unit = match text.strip_prefix(digits)? {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "TiB" => 1 << 40,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(unit)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,5 +115,23 @@ mod tests {
         for wrong in ["", "30", "d", "-1d", "soon", "99999999999999999999d"] {
             check(wrong, None);
         }
+    }
+
+    #[test]
+    fn sizes() {
+        let check = |text: &str, bytes: Option<u64>| assert_eq!(parse_bytes(text), bytes, "{text}");
+        check("65536", Some(65_536));
+        check("500MiB", Some(524_288_000));
+        check("1GiB", Some(1 << 30));
+        for wrong in ["", "GiB", "1GB", "1.5GiB", "-1GiB", "99999999999TiB"] {
+            check(wrong, None);
+        }
+    }
+
+    #[test]
+    fn the_default_reserve_is_the_stores_own() {
+        let config = StoreConfig::default().validate(&Loaded::default()).expect("valid");
+        assert_eq!(config.reserve_bytes, kausal_store::RESERVE_BYTES);
+        assert_eq!(config.bytes_max, u64::MAX);
     }
 }

@@ -39,7 +39,7 @@ enum Way {
 /// Why a batch is not durable. The source must deliver it again.
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
-    /// The sink has no room now; what is being written will make some.
+    /// The sink has no room now: its queue is full, or its disk nearly is. It will have some.
     #[error("the store has no room now: {reason}")]
     Busy {
         /// What it waits for.
@@ -110,7 +110,7 @@ impl From<StoreError> for SinkError {
     fn from(error: StoreError) -> Self {
         let reason = error.to_string();
         match error {
-            StoreError::Busy => Self::Busy { reason },
+            StoreError::Busy | StoreError::NoSpace { .. } => Self::Busy { reason },
             StoreError::Closed => Self::Stopped,
             _ => Self::Failed { reason },
         }

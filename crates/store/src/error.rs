@@ -26,6 +26,18 @@ pub enum StoreError {
         /// By how much.
         ahead: Ahead,
     },
+    /// The disk is nearly full; nothing was stored, try again later. Writing goes on by itself once
+    /// there is room.
+    #[error(
+        "the disk is nearly full: {free_bytes} bytes are free, store.reserve keeps {reserve_bytes} \
+         free; make room, writing then goes on by itself"
+    )]
+    NoSpace {
+        /// What is free.
+        free_bytes: u64,
+        /// What is kept free.
+        reserve_bytes: u64,
+    },
     /// A write did not become durable; after this the store takes no more until it is reopened.
     #[error("writing failed, the store takes no more writes until it is reopened: {cause}")]
     WriteFailed {

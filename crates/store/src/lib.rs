@@ -17,6 +17,6 @@ pub use api::{
 };
 pub use clock::{AHEAD_SECONDS_MAX, Ahead, Clock, check_time};
 pub use embedded::lock::{Holder, read_holder};
-pub use embedded::{DEFAULT_INDEXED, EmbeddedConfig, EmbeddedStore};
+pub use embedded::{DEFAULT_INDEXED, EmbeddedConfig, EmbeddedStore, RESERVE_BYTES};
 pub use error::{OpenError, StoreError};
-pub use stats::{PartitionStats, StoreStats, WriteStats};
+pub use stats::{DiskStats, DroppedStats, PartitionStats, StoreStats, WriteStats};

@@ -30,10 +30,40 @@ pub struct StoreStats {
     pub newest: Option<UnixNanos>,
     /// Spans that arrived too old to be kept, since the store was made.
     pub expired: u64,
+    /// Partitions dropped since the store was made, by reason.
+    #[serde(default)]
+    pub dropped: DroppedStats,
+    /// The disk it lies on.
+    #[serde(default)]
+    pub disk: DiskStats,
     /// Time partitions, oldest first.
     pub partitions: Vec<PartitionStats>,
     /// Writing, since the store was opened.
     pub writes: WriteStats,
+}
+
+/// Partitions dropped, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DroppedStats {
+    /// All of them was past the retention.
+    pub retention: u64,
+    /// There were more keyspaces than the engine should hold.
+    pub keyspaces: u64,
+    /// The store was larger than `store.bytes_max`.
+    pub bytes: u64,
+    /// The disk had less free space than `store.reserve`.
+    pub reserve: u64,
+}
+
+/// The disk a store lies on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskStats {
+    /// Bytes that can still be written; absent where the file system does not say.
+    pub free_bytes: Option<u64>,
+    /// Bytes kept free: below, the oldest partitions go, then writing stops.
+    pub reserve_bytes: u64,
+    /// Writing stands still until there is room.
+    pub full: bool,
 }
 
 /// One time partition.
@@ -72,4 +102,7 @@ pub struct WriteStats {
     pub slowest_micros: u64,
     /// Batches refused because the queue was full.
     pub busy: u64,
+    /// Batches refused because the disk was nearly full.
+    #[serde(default)]
+    pub no_space: u64,
 }

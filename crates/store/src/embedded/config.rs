@@ -16,6 +16,11 @@ pub struct EmbeddedConfig {
     pub dir: PathBuf,
     /// Age at which facts are dropped, measured from the newest fact stored.
     pub retention: Duration,
+    /// Bytes the store may take, tables and journals; beyond, its oldest partitions go.
+    pub bytes_max: u64,
+    /// Bytes kept free on the disk; below, the oldest partitions go, then writing stops until
+    /// there is room.
+    pub reserve_bytes: u64,
     /// Attributes that searches can go by. Others are only compared on the spans found.
     pub indexed: Vec<String>,
     /// With a clock, spans more than an hour ahead of it are refused.
@@ -23,11 +28,14 @@ pub struct EmbeddedConfig {
 }
 
 impl EmbeddedConfig {
-    /// The default settings: 30 days, [`DEFAULT_INDEXED`], no clock.
+    /// The default settings: 30 days, [`RESERVE_BYTES`], [`DEFAULT_INDEXED`], no clock, as many
+    /// bytes as fit.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
             dir: dir.into(),
             retention: Duration::from_hours(30 * 24),
+            bytes_max: u64::MAX,
+            reserve_bytes: RESERVE_BYTES,
             indexed: DEFAULT_INDEXED.iter().map(|&name| name.to_owned()).collect(),
             clock: None,
         }
@@ -40,6 +48,16 @@ impl EmbeddedConfig {
                 self.retention.as_secs(),
                 RETENTION_MIN.as_secs()
             )));
+        }
+        for (name, bytes, least) in [
+            ("bytes_max", self.bytes_max, BYTES_MAX_LEAST),
+            ("reserve", self.reserve_bytes, RESERVE_BYTES_LEAST),
+        ] {
+            if bytes < least {
+                return Err(OpenError::Config(format!(
+                    "{name} of {bytes} bytes, at least {least} are needed"
+                )));
+            }
         }
         if self.indexed.len() > INDEXED_MAX {
             return Err(OpenError::Config(format!(
@@ -78,6 +96,13 @@ pub const DEFAULT_INDEXED: &[&str] = &[
 /// entry with a check of its value, so that a commit writes lists instead of single entries.
 pub(crate) const BUCKETED: &[&str] = &[name::AUDIT_ID, name::UID];
 
+/// Default reserve: what merging the tables of one busy partition may need for a while, several
+/// times over. The engine cannot go on after a write that found no space.
+pub const RESERVE_BYTES: u64 = 1 << 30;
+/// All memtables, the largest commit, and a merge of small tables.
+const RESERVE_BYTES_LEAST: u64 = 64 * MIB;
+/// Journals alone take up to about 200 MiB, whatever is stored.
+const BYTES_MAX_LEAST: u64 = 256 * MIB;
 const RETENTION_MIN: Duration = Duration::from_hours(1);
 /// Attribute ids are one byte; the first few are the store's own.
 const INDEXED_MAX: usize = 200;
@@ -108,6 +133,8 @@ pub(crate) const COMMIT_BYTES_MAX: usize = 4 << 20;
 pub(crate) const QUEUE_BYTES_MAX: usize = 12 << 20;
 /// Batches that wait for the writer.
 pub(crate) const QUEUE_BATCHES_MAX: usize = 1_024;
+/// Bytes of spans written between two looks at the size of the store.
+pub(crate) const SIZE_CHECK_BYTES: u64 = 8 * MIB;
 /// How long `submit` waits for room before it answers `Busy`.
 pub(crate) const SUBMIT_WAIT: Duration = Duration::from_secs(5);
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::commit::Commit;
 use super::meta::State;
 use super::queue::Submission;
+use super::room::Disk;
 use crate::WriteStats;
 
 /// Counts since the store was opened, and how far it is.
@@ -17,6 +18,7 @@ struct Inner {
     writes: WriteStats,
     state: State,
     tidied: u64,
+    disk: Disk,
 }
 
 impl Counters {
@@ -34,6 +36,20 @@ impl Counters {
 
     pub(crate) fn writes(&self) -> WriteStats {
         self.lock().writes
+    }
+
+    /// Notes the state of the disk and returns the one before.
+    pub(crate) fn set_disk(&self, disk: Disk) -> Disk {
+        std::mem::replace(&mut self.lock().disk, disk)
+    }
+
+    pub(crate) fn disk(&self) -> Disk {
+        self.lock().disk
+    }
+
+    /// Counts batches that were refused for want of room.
+    pub(crate) fn no_space(&self, batches: usize) {
+        self.lock().writes.no_space += batches as u64;
     }
 
     /// Counts a commit that is durable.

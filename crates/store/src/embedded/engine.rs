@@ -7,7 +7,7 @@
 //! documented, so they are called in this file only.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use fjall::{AbstractTree as _, Database, Keyspace, PersistMode, Snapshot};
@@ -18,6 +18,7 @@ use super::indexed::IndexedAttributes;
 use super::key::Purpose;
 use super::meta;
 use super::partition::{self, Range};
+use super::room::{Bounds, Candidate, Usage, Why, next_to_go};
 use crate::StoreError;
 
 /// A stretch of facts and its index.
@@ -58,6 +59,17 @@ pub(crate) struct View {
     pub(crate) partitions: Partitions,
     pub(crate) snapshot: Snapshot,
     pub(crate) dictionaries: Dictionaries,
+}
+
+/// A partition that was dropped.
+#[derive(Debug)]
+pub(crate) struct Gone {
+    pub(crate) candidate: Candidate,
+    pub(crate) why: Why,
+    /// Bytes of its tables.
+    pub(crate) bytes: u64,
+    /// They stay on disk until the last reader and the journals let go.
+    pub(crate) folders: Vec<PathBuf>,
 }
 
 impl Engine {
@@ -139,17 +151,16 @@ impl Engine {
         Ok(made)
     }
 
-    /// Drops the partitions that end before or at `horizon`, and the oldest ones beyond
-    /// [`partition::KEYSPACES_MAX`]. Returns how many went.
-    pub(crate) fn drop_before(&self, horizon: u64) -> Result<usize, String> {
-        let mut dropped = 0;
-        while let Some((purpose, start)) = self.oldest_to_drop(horizon) {
-            for keyspace in self.take_out(purpose, start) {
-                self.database.delete_keyspace(keyspace).map_err(text)?;
-            }
-            dropped += 1;
+    /// Drops the next partition that has to go, if one must.
+    pub(crate) fn drop_next(&self, bounds: Bounds) -> Result<Option<Gone>, String> {
+        let Some((candidate, why)) = next_to_go(self.usage(), bounds) else { return Ok(None) };
+        let keyspaces = self.take_out(candidate.purpose, candidate.range.start);
+        let folders = keyspaces.iter().map(|keyspace| keyspace.path().to_owned()).collect();
+        let bytes = keyspaces.iter().map(table_bytes).sum();
+        for keyspace in keyspaces {
+            self.database.delete_keyspace(keyspace).map_err(text)?;
         }
-        Ok(dropped)
+        Ok(Some(Gone { candidate, why, bytes, folders }))
     }
 
     /// First window that may still have facts: a partition stays whole until all of it is too old.
@@ -182,6 +193,12 @@ impl Engine {
         Ok(())
     }
 
+    /// Flushes everything, without waiting for it.
+    pub(crate) fn relieve_all(&self) -> Result<(), String> {
+        self.relieve(u64::MAX)?;
+        self.meta.rotate_memtable().map(|_| ()).map_err(text)
+    }
+
     /// How many memtables wait to be flushed.
     pub(crate) fn flushing(&self) -> usize {
         self.keyspaces().iter().map(|(_, keyspace)| keyspace.sealed_memtable_count()).sum()
@@ -212,14 +229,21 @@ impl Engine {
         how(&mut self.partitions.write().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn oldest_to_drop(&self, horizon: u64) -> Option<(Purpose, u64)> {
+    fn usage(&self) -> Usage {
         let partitions = self.partitions();
         let facts = partitions.facts.values().next().map(|p| (p.range, Purpose::Facts));
         let frames = partitions.catalogue.values().next().map(|p| (p.range, Purpose::Catalogue));
-        let oldest = facts.into_iter().chain(frames).min_by_key(|(range, _)| range.end)?;
+        let oldest = facts.into_iter().chain(frames).min_by_key(|(range, _)| range.end);
+        let newest_start = partitions.facts.keys().next_back().copied().unwrap_or(0);
         let keyspaces = 2 * partitions.facts.len() + partitions.catalogue.len();
-        let due = oldest.0.end <= horizon || keyspaces > partition::KEYSPACES_MAX;
-        due.then_some((oldest.1, oldest.0.start))
+        drop(partitions);
+        let tables: u64 = self.keyspaces().iter().map(|(_, keyspace)| table_bytes(keyspace)).sum();
+        Usage {
+            oldest: oldest.map(|(range, purpose)| Candidate { purpose, range }),
+            newest_start,
+            keyspaces,
+            bytes: tables + self.journal_bytes().unwrap_or(0),
+        }
     }
 
     fn take_out(&self, purpose: Purpose, start: u64) -> Vec<Keyspace> {

@@ -23,6 +23,16 @@ pub(crate) enum Purpose {
     Catalogue,
 }
 
+impl Purpose {
+    /// As people read it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Facts => "facts",
+            Self::Catalogue => "catalogue",
+        }
+    }
+}
+
 /// Where a trace of ours lies; the order is that of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {

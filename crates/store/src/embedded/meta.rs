@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::codec::DictionaryId;
 use super::indexed::IndexedAttributes;
+use crate::DroppedStats;
 
 /// Name of the keyspace.
 pub(crate) const KEYSPACE: &str = "meta";
@@ -44,6 +45,9 @@ pub(crate) struct State {
     pub(crate) newest: UnixNanos,
     /// Spans that came too old to be kept.
     pub(crate) expired: u64,
+    /// Partitions dropped, by reason; written with the commit that follows.
+    #[serde(default)]
+    pub(crate) dropped: DroppedStats,
 }
 
 /// Reads what is there; an empty keyspace gives the state of an empty store.

@@ -9,6 +9,7 @@ mod config;
 mod counters;
 mod cursor;
 mod dictionaries;
+mod disk;
 mod durability;
 mod engine;
 mod format;
@@ -22,8 +23,10 @@ mod partition;
 mod posting;
 mod queue;
 mod read;
+mod room;
 mod search;
 mod statistics;
+mod tidy;
 mod trainer;
 mod writer;
 
@@ -33,11 +36,12 @@ use std::thread::JoinHandle;
 
 use kausal_trace::{SpanBatch, TraceId};
 
-pub use config::{DEFAULT_INDEXED, EmbeddedConfig};
+pub use config::{DEFAULT_INDEXED, EmbeddedConfig, RESERVE_BYTES};
 pub use durability::{Durability, Fsync};
 
 use self::counters::Counters;
 use self::dictionaries::Compression;
+use self::disk::Volume;
 use self::engine::{Engine, SharedEngine};
 use self::indexer::Indexer;
 use self::key::Place;
@@ -59,6 +63,7 @@ pub struct EmbeddedStore {
     queue: Arc<Queue>,
     counters: Arc<Counters>,
     clock: Option<Clock>,
+    volume: Volume,
     retention_seconds: u64,
     writer: Option<JoinHandle<()>>,
     /// Dropped last: whoever takes it next finds the database closed.
@@ -112,7 +117,12 @@ impl EmbeddedStore {
             wait: config::SUBMIT_WAIT,
         }));
         let counters = Arc::new(Counters::new(state));
+        let volume = Volume::new(&config.dir, config.reserve_bytes);
         let writer = Writer {
+            volume: volume.clone(),
+            bytes_max: config.bytes_max,
+            unmeasured_bytes: config::SIZE_CHECK_BYTES,
+            leaving: Vec::new(),
             engine: Arc::clone(&engine),
             queue: Arc::clone(&queue),
             counters: Arc::clone(&counters),
@@ -130,6 +140,7 @@ impl EmbeddedStore {
             queue,
             counters,
             clock: config.clock.clone(),
+            volume,
             retention_seconds: config.retention.as_secs(),
             writer: Some(writer),
             _lock: lock,

@@ -5,19 +5,20 @@ use kausal_trace::{UnixNanos, Window};
 use super::EmbeddedStore;
 use super::engine::{Partitions, read_failed, table_bytes};
 use super::format::FORMAT;
-use super::key::facts_of;
+use super::key::{Purpose, facts_of};
 use super::partition::Range;
-use crate::{PartitionStats, StoreError, StoreStats, WriteStats};
+use super::room::Disk;
+use crate::{DiskStats, PartitionStats, StoreError, StoreStats, WriteStats};
 
 /// Cheap: a few numbers a partition, no scan.
 pub(crate) fn gather(store: &EmbeddedStore) -> Result<StoreStats, StoreError> {
     let partitions = store.engine.view().partitions;
     let state = store.counters.state();
     let partition_stats = partition_stats(&partitions);
-    let count = |purpose: &str| -> u64 {
-        partition_stats.iter().filter(|p| p.purpose == purpose).map(|p| p.spans).sum()
+    let count = |purpose: Purpose| -> u64 {
+        partition_stats.iter().filter(|p| p.purpose == purpose.as_str()).map(|p| p.spans).sum()
     };
-    let (facts, frames) = (count(FACTS), count(CATALOGUE));
+    let (facts, frames) = (count(Purpose::Facts), count(Purpose::Catalogue));
     let table_bytes_all: u64 = partition_stats.iter().map(|p| p.bytes).sum();
     let journal_bytes =
         store.engine.journal_bytes().map_err(|cause| StoreError::ReadFailed { cause })?;
@@ -33,17 +34,25 @@ pub(crate) fn gather(store: &EmbeddedStore) -> Result<StoreStats, StoreError> {
         oldest: oldest(&partitions)?,
         newest: (state.newest_end > 0).then_some(state.newest),
         expired: state.expired,
+        dropped: state.dropped,
+        disk: disk(store),
         partitions: partition_stats,
         writes: WriteStats { busy: store.queue.refused(), ..store.counters.writes() },
     })
 }
 
-const FACTS: &str = "facts";
-const CATALOGUE: &str = "catalogue";
+fn disk(store: &EmbeddedStore) -> DiskStats {
+    let free = store.volume.free_bytes();
+    DiskStats {
+        free_bytes: (free < u64::MAX).then_some(free),
+        reserve_bytes: store.volume.reserve_bytes(),
+        full: store.counters.disk() == Disk::Short,
+    }
+}
 
 fn partition_stats(partitions: &Partitions) -> Vec<PartitionStats> {
-    let stats = |purpose: &str, range: Range, spans: usize, bytes| PartitionStats {
-        purpose: purpose.to_owned(),
+    let stats = |purpose: Purpose, range: Range, spans: usize, bytes| PartitionStats {
+        purpose: purpose.as_str().to_owned(),
         start: Window(range.start).start(),
         end: Window(range.end).start(),
         spans: spans as u64,
@@ -51,12 +60,11 @@ fn partition_stats(partitions: &Partitions) -> Vec<PartitionStats> {
     };
     let facts = partitions.facts.values().map(|p| {
         let bytes = table_bytes(&p.facts) + table_bytes(&p.index);
-        stats(FACTS, p.range, p.facts.approximate_len(), bytes)
+        stats(Purpose::Facts, p.range, p.facts.approximate_len(), bytes)
     });
-    let frames = partitions
-        .catalogue
-        .values()
-        .map(|p| stats(CATALOGUE, p.range, p.frames.approximate_len(), table_bytes(&p.frames)));
+    let frames = partitions.catalogue.values().map(|p| {
+        stats(Purpose::Catalogue, p.range, p.frames.approximate_len(), table_bytes(&p.frames))
+    });
     facts.chain(frames).collect()
 }
 
