@@ -6,6 +6,8 @@
 //! want to fold.
 //! Never here: text of the two states, redaction, which states to compare.
 
+mod apply;
+mod lines;
 mod list;
 mod noise;
 
@@ -14,6 +16,8 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::path;
+pub use apply::{NotTheBase, apply};
+pub use lines::{LineError, from_lines, to_lines};
 pub use noise::is_noise;
 
 /// Below this depth values are compared as a whole.
@@ -56,7 +60,7 @@ impl fmt::Display for Change {
 }
 
 fn show(value: Option<&Value>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let Some(value) = value else { return f.write_str("(none)") };
+    let Some(value) = value else { return f.write_str(lines::NONE) };
     let text = value.to_string();
     match text.char_indices().nth(SHOWN_CHARS_MAX) {
         Some((end, _)) => write!(f, "{}…", text.get(..end).unwrap_or_default()),
