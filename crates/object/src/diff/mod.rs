@@ -42,6 +42,14 @@ pub struct Change {
     pub new: Option<Value>,
 }
 
+impl Change {
+    /// Whether it stands outside of every list: its path names members of objects only.
+    pub fn is_outside_lists(&self) -> bool {
+        let steps = path::steps(&self.path).unwrap_or_default();
+        !steps.is_empty() && steps.iter().all(|step| matches!(step, path::Step::Key(_)))
+    }
+}
+
 /// The changes that lead from `old` to `new`, members in the order of their names.
 pub fn diff(old: &Value, new: &Value) -> Vec<Change> {
     let mut changes = Changes { found: Vec::new(), path: String::new(), depth: 0 };
