@@ -3,7 +3,7 @@
 
 mod common;
 
-use kausal_object::diff::{Change, diff, is_noise};
+use kausal_object::diff::{Change, apply, diff, from_lines, is_noise, to_lines};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -99,6 +99,24 @@ fn lists_of_scalars() {
 }
 
 #[test]
+fn changes_of_another_state_are_refused() {
+    let refused = |state: &Value, line: &str| {
+        let changes = from_lines(line).unwrap();
+        assert!(apply(state.clone(), &changes).is_err(), "{line}");
+    };
+    let state = json!({"spec": {"replicas": 3, "containers": [{"name": "web"}], "args": ["a"]}});
+    refused(&state, "spec.replicas 4 -> 5");
+    refused(&state, "spec.replicas (none) -> 5");
+    refused(&state, "spec.paused true -> (none)");
+    refused(&state, "spec.strategy.type \"a\" -> \"b\"");
+    refused(&state, r#"spec.containers[log].image "a" -> "b""#);
+    refused(&state, r#"spec.containers[web] {"name":"log"} -> (none)"#);
+    refused(&state, r#"spec.args[3] "a" -> "b""#);
+    refused(&state, "spec.replicas.x 1 -> 2");
+    refused(&state, " 1 -> 2");
+}
+
+#[test]
 fn limits() {
     let many = |value: i32| {
         Value::Object((0..600).map(|n| (format!("k{n}"), Value::from(value))).collect())
@@ -131,42 +149,6 @@ fn noise() {
     }
 }
 
-/// One step of a written path.
-#[derive(Debug)]
-enum Step {
-    Key(String),
-    Label(String),
-    Order,
-}
-
-/// Reads a path as it is written.
-fn steps(path: &str) -> Vec<Step> {
-    let (mut steps, mut rest) = (Vec::new(), path);
-    while !rest.is_empty() {
-        let inside = rest.strip_prefix('[');
-        let quoted = inside.and_then(|inside| {
-            inside.strip_prefix('=').or(Some(inside)).filter(|t| t.starts_with('"'))
-        });
-        if let Some(quoted) = quoted {
-            let mut texts = serde_json::Deserializer::from_str(quoted).into_iter::<String>();
-            let text = texts.next().unwrap().unwrap();
-            let is_label = rest.starts_with("[=");
-            steps.push(if is_label { Step::Label(text) } else { Step::Key(text) });
-            rest = &quoted[texts.byte_offset() + 1..];
-        } else if let Some(inside) = inside {
-            let (label, left) = inside.split_once(']').unwrap();
-            steps.push(if label.is_empty() { Step::Order } else { Step::Label(label.to_owned()) });
-            rest = left;
-        } else {
-            let end = rest.find(['.', '[']).unwrap_or(rest.len());
-            steps.push(Step::Key(rest[..end].to_owned()));
-            rest = &rest[end..];
-        }
-        rest = rest.strip_prefix('.').unwrap_or(rest);
-    }
-    steps
-}
-
 /// The name that a list's element has in these tests: the merge keys written out by hand.
 fn label(element: &Value) -> Option<String> {
     let text = |key: &str| {
@@ -175,35 +157,6 @@ fn label(element: &Value) -> Option<String> {
     match element {
         Value::String(text) => Some(text.clone()),
         _ => text("containerPort").or(text("name")).or(text("type")),
-    }
-}
-
-fn apply(at: &mut Value, steps: &[Step], new: Option<&Value>) {
-    match (steps, at) {
-        ([], at) => *at = new.unwrap().clone(),
-        ([Step::Key(key)], Value::Object(object)) => match new {
-            Some(new) => drop(object.insert(key.clone(), new.clone())),
-            None => drop(object.remove(key)),
-        },
-        ([Step::Key(key), rest @ ..], Value::Object(object)) => {
-            apply(object.get_mut(key).unwrap(), rest, new);
-        }
-        ([Step::Order], Value::Array(list)) => {
-            let order = new.unwrap().as_array().unwrap();
-            list.sort_by_key(|e| {
-                order.iter().position(|name| name.as_str() == label(e).as_deref())
-            });
-        }
-        ([Step::Label(name), rest @ ..], Value::Array(list)) => {
-            let known = list.iter().position(|element| label(element).as_deref() == Some(name));
-            let at = known.or_else(|| name.parse().ok()).unwrap_or(list.len());
-            match (rest, new) {
-                ([], None) => drop(list.remove(at)),
-                ([], Some(new)) if at >= list.len() => list.push(new.clone()),
-                _ => apply(&mut list[at], rest, new),
-            }
-        }
-        (steps, at) => panic!("{steps:?} at {at}"),
     }
 }
 
@@ -298,14 +251,9 @@ proptest! {
     #[test]
     fn applying_the_changes_gives_the_new_state(old in object(), new in object()) {
         let changes = diff(&old, &new);
-        let mut state = old.clone();
-        // From the back, so that positions in front stay what they were.
-        for change in changes.iter().rev().filter(|change| !change.path.ends_with("[]")) {
-            apply(&mut state, &steps(&change.path), change.new.as_ref());
-        }
-        for change in changes.iter().filter(|change| change.path.ends_with("[]")) {
-            apply(&mut state, &steps(&change.path), change.new.as_ref());
-        }
+        let read = from_lines(&to_lines(&changes)).unwrap();
+        prop_assert_eq!(&read, &changes);
+        let state = apply(old, &read).unwrap();
         prop_assert_eq!(in_order(&state), in_order(&new), "{:?}", changes);
     }
 

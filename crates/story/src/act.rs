@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use kausal_object::{ObjectKey, kinds};
-use kausal_trace::UnixNanos;
+use kausal_trace::{Operation, UnixNanos};
 use serde_json::Value;
 
 use crate::actor::Actor;
@@ -15,10 +15,12 @@ use crate::describe;
 use crate::effects::{Causes, Rule};
 use crate::fact::AuditFact;
 use crate::gathered::Relation;
+use crate::join::{Joined, JoinedBy};
 use crate::state::{Source, State};
 use crate::story::{
-    Act, Base, CausedBy, Certainty, Effect, EffectKind, Outcome, Place, RefusalCause,
+    Act, Base, CausedBy, Certainty, Effect, EffectKind, Outcome, Place, RefusalCause, SeenChange,
 };
+use crate::watched::ChangeFact;
 use crate::world::{FactId, Record, World};
 
 /// Tells one fact, without what followed from it.
@@ -30,7 +32,7 @@ pub(crate) fn tell(world: &World<'_>, causes: &Causes, id: FactId) -> Option<Act
     let mut act = Act {
         time: fact.start,
         answered: fact.end,
-        audit_id: fact.audit_id.to_owned(),
+        audit_id: fact.reference(),
         actor: actor(fact),
         object: record.key.clone(),
         also: Vec::new(),
@@ -48,7 +50,9 @@ pub(crate) fn tell(world: &World<'_>, causes: &Causes, id: FactId) -> Option<Act
         removes: record.lives.life(id.fact).is_some_and(|life| life.removal == Some(id.fact)),
         authorization: fact.decision_reason.to_owned(),
         truncated: fact.truncated.to_owned(),
+        change: None,
     };
+    act.change = fact.change.as_ref().map(|joined| seen(joined, fact, &act));
     act.summary = describe::summary(&act, record, id.fact);
     Some(act)
 }
@@ -56,13 +60,47 @@ pub(crate) fn tell(world: &World<'_>, causes: &Causes, id: FactId) -> Option<Act
 /// Who sent a request.
 pub(crate) fn actor(fact: &AuditFact<'_>) -> Actor {
     let impersonated = (!fact.impersonated.is_empty()).then(|| fact.impersonated.to_owned());
-    Actor { username: fact.username.to_owned(), impersonated }
+    let manager = fact.seen().filter(|_| fact.is_unaudited()).map(|change| change.manager);
+    let manager = manager.filter(|manager| !manager.is_empty()).map(str::to_owned);
+    Actor { username: fact.username.to_owned(), impersonated, manager }
+}
+
+fn seen(joined: &Joined<'_>, fact: &AuditFact<'_>, act: &Act) -> SeenChange {
+    let change = &joined.change;
+    SeenChange {
+        joined_by: joined.by,
+        certainty: joined.certainty,
+        operation: change.operation.map_or("", Operation::as_str).to_owned(),
+        observed_at: change.observed,
+        manager: change.manager.to_owned(),
+        old_version: change.old.to_owned(),
+        new_version: change.new.to_owned(),
+        gap: change.gap,
+        cut: change.diff_cut.to_owned(),
+        contradicts: contradicts(joined, fact, act),
+    }
+}
+
+/// Whether a change says something else than the bodies of its request do, though both tell the
+/// same step under the same key of redaction, in the same API version.
+fn contradicts(joined: &Joined<'_>, fact: &AuditFact<'_>, act: &Act) -> bool {
+    let change = &joined.change;
+    let same = |a: &str, b: &str| a.is_empty() || b.is_empty() || a == b;
+    let comparable = joined.by == Some(JoinedBy::NewVersion)
+        && act.base == Base::Recorded
+        && !change.gap
+        && matches!(fact.response, Cow::Borrowed(_))
+        && fact.subresource != "scale"
+        && fact.response_cut.is_empty()
+        && same(fact.redaction_key, change.redaction_key)
+        && same(fact.version, change.version);
+    comparable && change.changes().is_some_and(|lines| changes::seen(lines) != act.changes)
 }
 
 fn caused_by(world: &World<'_>, causes: &Causes, id: FactId) -> Option<CausedBy> {
     let rule = causes.of(id)?.rule;
     let first = *causes.chain(id).last()?;
-    Some(CausedBy { audit_id: world.fact(first)?.audit_id.to_owned(), rule })
+    Some(CausedBy { audit_id: world.fact(first)?.reference(), rule })
 }
 
 /// Tells a reaction as an effect of the act at the beginning of its chain.
@@ -71,7 +109,7 @@ pub(crate) fn effect(world: &World<'_>, causes: &Causes, id: FactId) -> Option<E
     let cause = causes.of(id)?;
     let mut chain = causes.chain(id);
     let root = chain.pop()?;
-    let audit_id = |id: &FactId| world.fact(*id).map(|fact| fact.audit_id.to_owned());
+    let audit_id = |id: &FactId| world.fact(*id).map(AuditFact::reference);
     let begin = |id: &FactId| causes.chain(*id).last().copied().unwrap_or(*id);
     let mut rivals: Vec<_> =
         cause.rivals.iter().map(begin).filter(|rival| *rival != root).collect();
@@ -81,7 +119,7 @@ pub(crate) fn effect(world: &World<'_>, causes: &Causes, id: FactId) -> Option<E
         time: fact.start,
         what: kind(record, fact, id.fact),
         object: record.key.clone(),
-        audit_id: fact.audit_id.to_owned(),
+        audit_id: fact.reference(),
         rule: cause.rule,
         certainty: Certainty::Derived,
         via: chain.iter().rev().filter_map(audit_id).collect(),
@@ -95,7 +133,7 @@ pub(crate) fn own_deletion(record: &Record<'_>, fact: &AuditFact<'_>) -> Effect 
         time: fact.start,
         what: EffectKind::Deleted,
         object: record.key.clone(),
-        audit_id: fact.audit_id.to_owned(),
+        audit_id: fact.reference(),
         rule: Rule::SameRequest,
         certainty: Certainty::Recorded,
         via: Vec::new(),
@@ -128,16 +166,16 @@ pub(crate) fn is_creation(record: &Record<'_>, fact: &AuditFact<'_>, index: usiz
 
 fn outcome(record: &Record<'_>, fact: &AuditFact<'_>, index: usize) -> Outcome {
     match fact.code {
-        None => Outcome::Unknown,
-        Some(code) if !fact.succeeded() => Outcome::Refused {
+        None if !fact.succeeded() => Outcome::Unknown,
+        Some(code) if fact.refused() => Outcome::Refused {
             code,
             reason: fact.error_reason.to_owned(),
             message: fact.error_message.to_owned(),
             causes: causes_of_refusal(fact),
         },
-        Some(_) if fact.dry_run => Outcome::DryRun,
-        Some(_) if record.lives.is_no_op(index) => Outcome::NoChange,
-        Some(_) => Outcome::Done,
+        _ if fact.dry_run => Outcome::DryRun,
+        _ if record.lives.is_no_op(index) => Outcome::NoChange,
+        _ => Outcome::Done,
     }
 }
 
@@ -155,19 +193,21 @@ fn changes(record: &Record<'_>, fact: &AuditFact<'_>, index: usize) -> (Vec<Chan
     if is_creation(record, fact, index) {
         return none;
     }
-    let base = record.lives.base(&record.facts, index);
-    if fact.subresource == "scale" {
-        return replicas(fact, base, record.lives.state(index));
+    let (base, state) = (record.lives.base(&record.facts, index), record.lives.state(index));
+    let only_seen = fact.seen().filter(|change| state.is_none() && !change.diff.is_empty());
+    if fact.subresource == "scale" && only_seen.is_none() {
+        return replicas(fact, base, state);
     }
     let whole = base.filter(|base| !base.text.is_empty());
-    match (whole, record.lives.state(index)) {
+    match (whole, state) {
         (Some(base), Some(state)) if matches!(state.source, Source::Answer | Source::Metadata) => {
             (changes::between_states(base, state), kind_of_base(fact, base, state))
         }
+        _ if only_seen.is_some() => only_seen.map_or(none, told_by_watch),
         (Some(base), None)
             if fact.dry_run && fact.response_kind.is_empty() && !fact.response.is_empty() =>
         {
-            (changes::between(&base.text, fact.response), Base::Recorded)
+            (changes::between(&base.text, &fact.response), Base::Recorded)
         }
         _ => (changes::asked(fact.request), Base::Unknown),
     }
@@ -180,13 +220,20 @@ fn kind_of_base(fact: &AuditFact<'_>, base: &State<'_>, state: &State<'_>) -> Ba
         (base.head.generation, state.head.generation),
         (Some(old), Some(new)) if new > old + 1
     );
-    let other_base =
-        !fact.precondition.is_empty() && *fact.precondition != *base.head.resource_version;
-    if other_base || fact.precondition.is_empty() && skipped {
+    let from = fact.started_from();
+    let other_base = !from.is_empty() && *from != *base.head.resource_version;
+    let missed = fact.seen().is_some_and(|change| change.gap);
+    if missed || other_base || from.is_empty() && skipped {
         Base::ChangesInBetweenUnseen
     } else {
         Base::Recorded
     }
+}
+
+/// What a watch saw, where no state is known that it could be counted from.
+fn told_by_watch(change: &ChangeFact<'_>) -> (Vec<Change>, Base) {
+    let base = if change.gap { Base::ChangesInBetweenUnseen } else { Base::Recorded };
+    (changes::seen(change.shown_changes()), base)
 }
 
 fn replicas(
@@ -200,7 +247,7 @@ fn replicas(
     };
     let new = state
         .and_then(|state| state.head.replicas)
-        .or_else(|| asked(fact.response))
+        .or_else(|| asked(&fact.response))
         .or_else(|| asked(fact.request));
     let old = base.and_then(|base| base.head.replicas);
     let change = Change {
@@ -210,7 +257,7 @@ fn replicas(
         old_unknown: old.is_none(),
     };
     let base = if old.is_none() { Base::Unknown } else { Base::Recorded };
-    (if old == new { Vec::new() } else { vec![change] }, base)
+    (if old == new || new.is_none() { Vec::new() } else { vec![change] }, base)
 }
 
 /// The life of the root that an object belongs to, by owner uids, else by time.

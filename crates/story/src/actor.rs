@@ -14,6 +14,9 @@ pub struct Actor {
     /// As whom it was done, when the user impersonated somebody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub impersonated: Option<String>,
+    /// Field manager, where no audit event tells who it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manager: Option<String>,
 }
 
 /// How the names of one story are shown.
@@ -47,11 +50,14 @@ impl Names {
     }
 
     /// The name as shown. `carol (as admin)`: done as carol, by the user admin, who impersonated
-    /// her.
+    /// her. `(unknown, kubectl-edit)`: only the manager is known.
     pub fn show(&self, actor: &Actor) -> String {
-        match &actor.impersonated {
-            Some(other) => format!("{} (as {})", self.short(other), self.short(&actor.username)),
-            None => self.short(&actor.username),
+        match (&actor.impersonated, &actor.manager) {
+            (Some(other), _) => {
+                format!("{} (as {})", self.short(other), self.short(&actor.username))
+            }
+            (None, Some(manager)) => format!("(unknown, {manager})"),
+            (None, None) => self.short(&actor.username),
         }
     }
 
@@ -83,6 +89,7 @@ mod tests {
             .map(|(username, impersonated)| Actor {
                 username: (*username).to_owned(),
                 impersonated: impersonated.map(str::to_owned),
+                manager: None,
             })
             .collect();
         let shown = Names::of(&actors);
@@ -108,5 +115,8 @@ mod tests {
         check(&[("system:serviceaccount:ci:deployer", None)], &["ci/deployer"]);
         check(&[("admin", Some("carol@a.example"))], &["carol (as admin)"]);
         check(&[("", None)], &["(unknown)"]);
+        let manager = Some("kubectl-edit".to_owned());
+        let actor = Actor { manager, ..Actor::default() };
+        assert_eq!(Names::default().show(&actor), "(unknown, kubectl-edit)");
     }
 }

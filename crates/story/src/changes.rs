@@ -69,13 +69,41 @@ pub(crate) fn between(old: &str, new: &str) -> Vec<Change> {
 /// The changes between what is left of two bodies.
 fn told(left: Option<(Value, Value)>) -> Vec<Change> {
     let Some((old, new)) = left else { return Vec::new() };
-    let known = |change: diff::Change| Change {
-        path: change.path,
-        old: change.old,
-        new: change.new,
-        old_unknown: false,
-    };
     diff::diff(&old, &new).into_iter().map(known).collect()
+}
+
+/// The changes that a watch saw, as [`between`] tells them.
+pub(crate) fn seen(lines: Vec<diff::Change>) -> Vec<Change> {
+    let told = lines.into_iter().filter(|change| !is_bookkeeping_at(&change.path));
+    told.flat_map(leaves).map(known).collect()
+}
+
+/// An object that came or went outside of lists, leaf by leaf.
+fn leaves(change: diff::Change) -> Vec<diff::Change> {
+    let value = match (&change.old, &change.new) {
+        (None, Some(value)) | (Some(value), None) if has_leaves(value) => value,
+        _ => return vec![change],
+    };
+    if !change.is_outside_lists() {
+        return vec![change];
+    }
+    let mut bare = value.clone();
+    empty_leaves(&mut bare);
+    let added = change.old.is_none();
+    let mut leaves = if added { diff::diff(&bare, value) } else { diff::diff(value, &bare) };
+    for leaf in &mut leaves {
+        let dot = if leaf.path.starts_with('[') { "" } else { "." };
+        leaf.path = [&change.path, dot, &leaf.path].concat();
+    }
+    leaves
+}
+
+fn is_bookkeeping_at(path: &str) -> bool {
+    path.strip_prefix("metadata.").is_some_and(is_bookkeeping)
+}
+
+fn known(change: diff::Change) -> Change {
+    Change { path: change.path, old: change.old, new: change.new, old_unknown: false }
 }
 
 /// The values a request asks for, where nothing before it is known: `path ? -> new`.

@@ -2,6 +2,7 @@
 //!
 //! Promise: every request is either told or counted under one reason.
 
+use kausal_object::diff::{Change, is_noise};
 use serde::{Deserialize, Serialize};
 
 use crate::fact::AuditFact;
@@ -65,6 +66,9 @@ pub(crate) fn fold(
     confirms: bool,
     policy: &TellPolicy,
 ) -> Option<Fold> {
+    if fact.is_unaudited() {
+        return fold_unaudited(fact, resource, confirms, policy);
+    }
     let by_controller = is_controller(fact.username, policy)
         && (fact.impersonated.is_empty() || is_controller(fact.impersonated, policy));
     if fact.refused() && !by_controller {
@@ -81,6 +85,51 @@ pub(crate) fn fold(
         _ => None,
     };
     routine.or(by_controller.then_some(Fold::Controller))
+}
+
+/// Why to fold a change that no audit event tells: the same, by what was done and by its manager.
+fn fold_unaudited(
+    fact: &AuditFact<'_>,
+    resource: &str,
+    confirms: bool,
+    policy: &TellPolicy,
+) -> Option<Fold> {
+    let change = fact.seen()?;
+    if confirms {
+        return Some(Fold::ConfirmingDelete);
+    }
+    let lines = change.shown_changes();
+    let all = |test: fn(&str) -> bool| {
+        !lines.is_empty() && lines.iter().all(|line| is_noise(&line.path) || test(&line.path))
+    };
+    let binds = |line: &Change| line.path == "spec.nodeName" && line.old.is_none();
+    let routine = match resource {
+        _ if is_read(fact.verb) => Some(Fold::Read),
+        "leases" => Some(Fold::Heartbeat),
+        _ if all(|_| false) => Some(Fold::Heartbeat),
+        _ if all(is_status) => Some(Fold::Status),
+        "pods" if lines.iter().any(binds) => Some(Fold::Binding),
+        _ => None,
+    };
+    routine.or(is_controlling(change.manager, policy).then_some(Fold::Controller))
+}
+
+fn is_status(path: &str) -> bool {
+    path == "status" || path.starts_with("status.") || path.starts_with("status[")
+}
+
+/// Whether a field manager is part of Kubernetes, or one of the policy's controllers.
+fn is_controlling(manager: &str, policy: &TellPolicy) -> bool {
+    let known = matches!(
+        manager,
+        "kube-controller-manager"
+            | "cloud-controller-manager"
+            | "kube-scheduler"
+            | "kube-apiserver"
+            | "kubelet"
+            | "kube-proxy"
+    );
+    known || policy.controllers.iter().any(|pattern| matches(pattern, manager))
 }
 
 /// Looking changes nothing; only who looked at a Secret, or into a container, is worth telling.

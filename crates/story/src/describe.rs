@@ -11,7 +11,7 @@ use crate::act::{is_creation, short_name};
 use crate::body;
 use crate::changes::Change;
 use crate::fact::AuditFact;
-use crate::story::{Act, Base, EffectKind, Outcome, Place, RefusalCause};
+use crate::story::{Act, Base, Certainty, EffectKind, Outcome, Place, RefusalCause};
 use crate::world::Record;
 
 /// Longest value shown within a line.
@@ -43,9 +43,19 @@ pub(crate) fn summary(act: &Act, record: &Record<'_>, index: usize) -> String {
         Outcome::Unknown => "no answer recorded".to_owned(),
         Outcome::Done => done(act, record, fact, index),
     };
+    let words = join(&[words, doubt(act).to_owned()]);
     match act.place {
         Place::On => words,
         Place::Around => around(record, &words),
+    }
+}
+
+/// What is not sure about who did it.
+fn doubt(act: &Act) -> &'static str {
+    match act.change.as_ref().map(|change| (change.joined_by, change.certainty)) {
+        Some((None, _)) => "no audit",
+        Some((Some(_), Certainty::Inferred)) => "joined by time",
+        _ => "",
     }
 }
 
@@ -66,7 +76,7 @@ fn around(record: &Record<'_>, words: &str) -> String {
 
 fn dry_run(act: &Act, record: &Record<'_>, index: usize) -> String {
     match record.facts.get(index) {
-        Some(fact) if is_creation(record, fact, index) => created(fact.response),
+        Some(fact) if is_creation(record, fact, index) => created(&fact.response),
         _ => changes(act),
     }
 }
@@ -76,7 +86,7 @@ fn done(act: &Act, record: &Record<'_>, fact: &AuditFact<'_>, index: usize) -> S
         return deletion(record, fact, index);
     }
     if is_creation(record, fact, index) {
-        let what = created(if fact.response.is_empty() { fact.request } else { fact.response });
+        let what = created(if fact.response.is_empty() { fact.request } else { &fact.response });
         let verb = if fact.verb == "create" { "" } else { "created" };
         return join(&[verb.to_owned(), what]);
     }

@@ -1,11 +1,18 @@
-//! Stored facts, decoded: what one span says of one request or Event.
+//! Stored facts, decoded: what one span says of one request or Event. Changes are in
+//! [`watched`](crate::watched).
 //!
 //! Promise: strings borrow from the span; a body stays text until somebody asks for it.
 
+use std::borrow::Cow;
+
 use kausal_object::KeyRef;
-use kausal_trace::{FactKind, SpanError, SpanId, SpanRef, UnixNanos, Value, attribute as a};
+use kausal_trace::{
+    FactKind, Operation, SpanError, SpanId, SpanRef, UnixNanos, Value, attribute as a,
+};
 
 use crate::frames::{Frame, LinkFrame};
+use crate::join::Joined;
+use crate::watched::ChangeFact;
 
 /// Audit stage, in the order stages follow each other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,7 +35,8 @@ pub(crate) enum Level {
     RequestResponse,
 }
 
-/// A request to the apiserver, as far as one span (or several, merged) tells it.
+/// A request to the apiserver, as far as one span (or several, merged) tells it. A change that no
+/// audit event tells is a request of which only what it did is known.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AuditFact<'a> {
     pub(crate) span: Option<SpanId>,
@@ -56,13 +64,15 @@ pub(crate) struct AuditFact<'a> {
     pub(crate) resource_version: &'a str,
     pub(crate) dry_run: bool,
     pub(crate) request: &'a str,
-    pub(crate) response: &'a str,
+    pub(crate) response: Cow<'a, str>,
     pub(crate) request_cut: &'a str,
     pub(crate) response_cut: &'a str,
     pub(crate) response_kind: &'a str,
     pub(crate) truncated: &'a str,
     pub(crate) redaction_key: &'a str,
     pub(crate) time_source: &'a str,
+    /// The change that watches saw of it.
+    pub(crate) change: Option<Box<Joined<'a>>>,
     /// Everything else, by name: groups, user extras, latencies, admission, other annotations.
     pub(crate) more: Vec<(&'a str, Value<'a>)>,
 }
@@ -90,6 +100,7 @@ pub(crate) struct EventFact<'a> {
 pub(crate) struct Decoded<'a> {
     pub(crate) audits: Vec<AuditFact<'a>>,
     pub(crate) events: Vec<EventFact<'a>>,
+    pub(crate) changes: Vec<ChangeFact<'a>>,
     pub(crate) links: Vec<LinkFrame<'a>>,
     /// Spans that cannot be read.
     pub(crate) malformed: usize,
@@ -121,8 +132,12 @@ impl<'a> Decoded<'a> {
                     self.links.push(link);
                 }
             }
-            // Told by a later reader: changes seen by watches, and what is not ours.
-            Some(FactKind::Change) | None => {}
+            Some(FactKind::Change) => match ChangeFact::of(&span) {
+                Some(change) => self.changes.push(change),
+                None => self.malformed += 1,
+            },
+            // Not ours.
+            None => {}
         }
     }
 }
@@ -141,20 +156,71 @@ impl EventFact<'_> {
     /// When to show it: an Event's clock has whole seconds only, so within its second it stands
     /// where its write was received.
     pub(crate) fn shown_at(&self) -> UnixNanos {
-        const SECOND: u64 = 1_000_000_000;
-        let received = UnixNanos::parse_rfc3339(self.received).unwrap_or(self.time);
-        if self.time.0.is_multiple_of(SECOND) {
-            UnixNanos(received.0.clamp(self.time.0, self.time.0.saturating_add(SECOND - 1)))
-        } else {
-            self.time
-        }
+        within_second(self.time, UnixNanos::parse_rfc3339(self.received).unwrap_or(self.time))
     }
 }
 
-impl AuditFact<'_> {
-    /// Whether the request was answered with 2xx.
+/// A time of whole seconds, moved within its second as near to `seen` as can be; a finer one as it
+/// is.
+pub(crate) fn within_second(clock: UnixNanos, seen: UnixNanos) -> UnixNanos {
+    const SECOND: u64 = 1_000_000_000;
+    if clock.0.is_multiple_of(SECOND) {
+        UnixNanos(seen.0.clamp(clock.0, clock.0.saturating_add(SECOND - 1)))
+    } else {
+        clock
+    }
+}
+
+impl<'a> AuditFact<'a> {
+    /// Whether the request was answered with 2xx, or a change shows that it was.
     pub(crate) fn succeeded(&self) -> bool {
-        self.code.is_some_and(|code| (200..300).contains(&code))
+        self.code.is_some_and(|code| (200..300).contains(&code)) || self.is_unaudited()
+    }
+
+    /// Whether only a change is known of it.
+    pub(crate) fn is_unaudited(&self) -> bool {
+        self.change.as_ref().is_some_and(|change| change.by.is_none())
+    }
+
+    /// What watches saw of it.
+    pub(crate) fn seen(&self) -> Option<&ChangeFact<'a>> {
+        self.change.as_ref().map(|joined| &joined.change)
+    }
+
+    /// Whether watches saw the object go with it.
+    pub(crate) fn is_seen_removal(&self) -> bool {
+        self.seen().is_some_and(|change| change.is(Operation::Delete))
+    }
+
+    /// Whether its answer is the whole object as it then was.
+    pub(crate) fn tells_whole_state(&self) -> bool {
+        self.took_effect()
+            && !self.resource_version.is_empty()
+            && !self.response.is_empty()
+            && self.response_kind.is_empty()
+            && self.response_cut.is_empty()
+    }
+
+    /// resourceVersion it started from, as far as is known: empty after a gap too.
+    pub(crate) fn started_from(&self) -> &'a str {
+        match self.seen() {
+            Some(change) if !change.is(Operation::Delete) => {
+                if change.gap {
+                    ""
+                } else {
+                    change.old
+                }
+            }
+            _ => self.precondition,
+        }
+    }
+
+    /// Its audit id; what stands for it where no audit event tells the request.
+    pub(crate) fn reference(&self) -> String {
+        match self.seen().filter(|_| self.is_unaudited()) {
+            Some(change) => change.reference(),
+            None => self.audit_id.to_owned(),
+        }
     }
 
     /// Whether it was answered with anything but 2xx.
@@ -225,13 +291,13 @@ fn audit_text<'a>(fact: &mut AuditFact<'a>, name: &'a str, text: &'a str) {
         a::RESOURCE_VERSION => &mut fact.precondition,
         a::RESOURCE_VERSION_NEW => &mut fact.resource_version,
         a::REQUEST_OBJECT => &mut fact.request,
-        a::RESPONSE_OBJECT => &mut fact.response,
         a::REQUEST_OBJECT_CUT => &mut fact.request_cut,
         a::RESPONSE_OBJECT_CUT => &mut fact.response_cut,
         a::RESPONSE_KIND => &mut fact.response_kind,
         a::TRUNCATED => &mut fact.truncated,
         a::REDACTION_KEY => &mut fact.redaction_key,
         a::TIME_SOURCE => &mut fact.time_source,
+        a::RESPONSE_OBJECT => return fact.response = Cow::Borrowed(text),
         a::AUDIT_STAGE => return fact.stage = stage(text),
         a::AUDIT_LEVEL => return fact.level = level(text),
         a::CLUSTER | a::GROUP | a::RESOURCE | a::NAMESPACE | a::NAME => return,

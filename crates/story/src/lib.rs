@@ -6,7 +6,8 @@
 //! on.
 //! Never here: IO, clocks, budgets of time. Whoever gathers decides what is given.
 //!
-//! The way through: [`Gathered`] → facts ([`fact`], merged by [`merge`]) → lives and states
+//! The way through: [`Gathered`] → facts ([`fact`], merged by [`merge`],
+//! joined with what watches saw by [`join`]) → lives and states
 //! ([`state`]) → who caused what ([`effects`]) → [`tell`] (terminal, JSON), [`view`] (Jaeger) or
 //! [`manifest_at`].
 
@@ -20,6 +21,7 @@ mod effects;
 mod fact;
 pub mod frames;
 mod gathered;
+mod join;
 mod manifest;
 mod merge;
 pub mod mode;
@@ -30,6 +32,7 @@ pub mod story;
 mod tell;
 pub mod text;
 pub mod view;
+mod watched;
 mod world;
 
 pub use frames::{Frame, LinkFrame, LinkRole};

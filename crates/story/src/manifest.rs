@@ -42,7 +42,8 @@ pub struct Manifest {
 pub enum Confidence {
     /// As recorded, and nothing recorded speaks for a change until the time asked for.
     Recorded,
-    /// A recorded state with the replicas of a later `Scale`.
+    /// A recorded state with the replicas of a later `Scale`, or with the changes that watches saw
+    /// after it.
     Derived,
     /// Something changed it that is not recorded whole.
     Outdated,
@@ -93,7 +94,7 @@ pub fn manifest_at(gathered: &Gathered, at: UnixNanos) -> Result<Manifest, NoMan
     let Some(life) = life else { return Err(before_everything(root, at)) };
     let removal = life.removal.and_then(|index| root.facts.get(index));
     if let Some(removal) = removal.filter(|removal| removal.end <= at) {
-        return Err(NoManifest::Removed { at: removal.end, audit_id: removal.audit_id.to_owned() });
+        return Err(NoManifest::Removed { at: removal.end, audit_id: removal.reference() });
     }
     let state = life.states.iter().rfind(|state| state.at <= at && !state.text.is_empty());
     let state = state.ok_or(NoManifest::NoState)?;
@@ -109,7 +110,7 @@ fn before_everything(root: &Record<'_>, at: UnixNanos) -> NoManifest {
         crate::act::is_creation(root, fact, index).then_some(fact)
     });
     match created {
-        Some(fact) => NoManifest::NotYet { at: fact.end, audit_id: fact.audit_id.to_owned() },
+        Some(fact) => NoManifest::NotYet { at: fact.end, audit_id: fact.reference() },
         None => NoManifest::NothingRecorded,
     }
 }
@@ -125,13 +126,14 @@ fn manifest(
     let confidence = match (doubts.is_empty(), state.source) {
         (false, _) => Confidence::Outdated,
         (true, Source::Scale) => Confidence::Derived,
+        (true, _) if state.is_rebuilt() => Confidence::Derived,
         (true, _) => Confidence::Recorded,
     };
     let slash = if fact.subresource.is_empty() { "" } else { "/" };
     Some(Manifest {
         value: serde_json::from_str(&state.text).ok()?,
         recorded_at: state.at,
-        audit_id: fact.audit_id.to_owned(),
+        audit_id: fact.reference(),
         actor: actor(fact),
         verb: format!("{}{slash}{}", fact.verb, fact.subresource),
         confidence,
@@ -150,7 +152,9 @@ fn doubts(root: &Record<'_>, life: &Life<'_>, state: &State<'_>, at: UnixNanos) 
         if later && fact.took_effect() && fact.is_write() && no_state && !no_op {
             doubts.push(format!(
                 "request {} ({}) changed it at {} and its answer is not recorded",
-                fact.audit_id, fact.verb, fact.start
+                fact.reference(),
+                fact.verb,
+                fact.start
             ));
         }
     }
@@ -160,14 +164,18 @@ fn doubts(root: &Record<'_>, life: &Life<'_>, state: &State<'_>, at: UnixNanos) 
     {
         doubts.push(format!(
             "request {} at {} shows changes in between that are not recorded",
-            fact.audit_id, fact.start
+            fact.reference(),
+            fact.start
         ));
     }
     doubts
 }
 
 fn changed_unseen(state: &Head, next: &Head, fact: &AuditFact<'_>) -> bool {
-    let precondition = fact.precondition;
+    if fact.seen().is_some_and(|change| change.gap) {
+        return true;
+    }
+    let precondition = fact.started_from();
     if !precondition.is_empty() {
         return *precondition != *state.resource_version;
     }

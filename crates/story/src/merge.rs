@@ -89,7 +89,7 @@ fn texts<'f>(f: &'f AuditFact<'_>) -> [&'f str; 20] {
         f.subresource,
         f.version,
         f.response_kind,
-        f.response,
+        &f.response,
         f.request,
         f.response_cut,
         f.request_cut,
@@ -133,7 +133,7 @@ fn contradicts(kept: &AuditFact<'_>, other: &AuditFact<'_>) -> bool {
     answers
         || comparable
             && uncut(kept, other)
-            && (differ(kept.response, other.response) || differ(kept.request, other.request))
+            && (differ(&kept.response, &other.response) || differ(kept.request, other.request))
 }
 
 fn fill<'a>(kept: &mut AuditFact<'a>, other: AuditFact<'a>) {
@@ -192,7 +192,7 @@ mod tests {
             username: "alice",
             uri: "/x",
             code: Some(code),
-            response: "{\"a\":1}",
+            response: "{\"a\":1}".into(),
             resource_version: "7",
             ..AuditFact::default()
         }
@@ -221,13 +221,14 @@ mod tests {
         let early = AuditFact {
             stage: Stage::RequestReceived,
             code: None,
-            response: "",
+            response: "".into(),
             resource_version: "",
             address: "10.0.0.1",
             ..fact(200)
         };
-        let low = AuditFact { level: Level::Metadata, response: "", ..fact(200) };
-        let cut = AuditFact { truncated: "cut", response: "", resource_version: "", ..fact(200) };
+        let low = AuditFact { level: Level::Metadata, response: "".into(), ..fact(200) };
+        let cut =
+            AuditFact { truncated: "cut", response: "".into(), resource_version: "", ..fact(200) };
         check(&[fact(200), early.clone(), low, cut], 1, 0);
         let merged = audits(vec![early, fact(200)], &mut Vec::new());
         assert_eq!((merged[0].address, merged[0].code), ("10.0.0.1", Some(200)));
@@ -236,12 +237,13 @@ mod tests {
     #[test]
     fn whole_copies_that_contradict_both_stay() {
         check(&[fact(200), fact(409)], 2, 1);
-        check(&[fact(200), AuditFact { response: "{\"a\":2}", ..fact(200) }], 2, 1);
+        check(&[fact(200), AuditFact { response: "{\"a\":2}".into(), ..fact(200) }], 2, 1);
     }
 
     #[test]
     fn copies_that_differ_only_by_key_are_one() {
-        let other_key = AuditFact { response: "{\"a\":2}", redaction_key: "k2", ..fact(200) };
+        let other_key =
+            AuditFact { response: "{\"a\":2}".into(), redaction_key: "k2", ..fact(200) };
         check(&[AuditFact { redaction_key: "k1", ..fact(200) }, other_key], 1, 0);
     }
 

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use kausal_object::json::Member;
-use kausal_trace::UnixNanos;
+use kausal_trace::{Operation, UnixNanos};
 use serde_json::Value;
 
 use crate::body::Head;
@@ -58,6 +58,11 @@ impl State<'_> {
         if self.text.is_empty() { Vec::new() } else { self.head.members(&self.text) }
     }
 
+    /// Put together from another state and what changed.
+    pub(crate) fn is_rebuilt(&self) -> bool {
+        matches!(self.text, Cow::Owned(_))
+    }
+
     fn has_spec_of(&self, other: &Self) -> bool {
         let spec = self.head.spec(&self.text);
         spec.is_some() && spec == other.head.spec(&other.text)
@@ -73,7 +78,7 @@ pub(crate) enum Source {
     Scale,
     /// The state before it, with the metadata that a `PartialObjectMetadata` told.
     Metadata,
-    /// An item of a deletecollection: how the object was before.
+    /// An item of a deletecollection, or what a watch saw go: how the object was before.
     Before,
 }
 
@@ -138,7 +143,7 @@ fn see_all<'a>(resource: &str, facts: &[AuditFact<'a>]) -> Vec<Seen<'a>> {
         // The finalizers of a Namespace are in its spec: it is always read.
         let known = before.filter(|_| resource != "namespaces");
         let known =
-            known.and_then(|at| Some((all.get(at)?.head.as_ref()?, facts.get(at)?.response)));
+            known.and_then(|at| Some((all.get(at)?.head.as_ref()?, &*facts.get(at)?.response)));
         let seen = see(resource, fact, known);
         before = if seen.head.is_some() { Some(at) } else { before };
         all.push(seen);
@@ -151,7 +156,7 @@ fn see<'a>(resource: &str, fact: &AuditFact<'a>, before: Option<(&Head, &str)>) 
         return Seen { uid: Cow::Borrowed(fact.uid), head: None };
     }
     let told = matches!(fact.response_kind, "" | "Scale" | "PartialObjectMetadata");
-    let head = if told { Head::read_after(fact.response, resource, before) } else { None };
+    let head = if told { Head::read_after(&fact.response, resource, before) } else { None };
     let uid = match &head {
         _ if !fact.uid.is_empty() => Cow::Borrowed(fact.uid),
         Some(head) => Cow::Owned(head.uid.to_string()),
@@ -160,12 +165,13 @@ fn see<'a>(resource: &str, fact: &AuditFact<'a>, before: Option<(&Head, &str)>) 
     Seen { uid, head }
 }
 
-/// A life for each uid that a successful write names, in the order they began. Uids that only a
+/// A life for each uid that a successful write or a watch names, in the order they began. Uids that only a
 /// refused request or a dry run names never were.
 fn begin<'a>(facts: &[AuditFact<'a>], seen: &[Seen<'a>]) -> Vec<Life<'a>> {
     let mut lives: Vec<Life<'a>> = Vec::new();
     for (fact, seen) in facts.iter().zip(seen) {
-        let names = fact.took_effect() && fact.is_write() && !seen.uid.is_empty();
+        let tells = fact.is_write() || fact.change.is_some();
+        let names = fact.took_effect() && tells && !seen.uid.is_empty();
         if names && !lives.iter().any(|life| life.uid == seen.uid) {
             lives.push(Life { uid: seen.uid.clone(), began: fact.start, ..Life::default() });
         }
@@ -235,6 +241,10 @@ impl<'a> Lives<'a> {
         if !fact.took_effect() || !fact.is_write() {
             return false;
         }
+        // A watch that saw what became of it knows best.
+        if let Some(change) = fact.seen() {
+            return change.is(Operation::Delete);
+        }
         if fact.verb == "delete" && fact.subresource.is_empty() && fact.response_kind == "Status" {
             return true;
         }
@@ -269,7 +279,7 @@ impl<'a> Lives<'a> {
             .find(|state| *state.head.resource_version == *fact.resource_version)
             .map(|state| is_plain(&state.head, resource));
         known
-            .or_else(|| Head::read(fact.response, resource).map(|head| is_plain(&head, resource)))
+            .or_else(|| Head::read(&fact.response, resource).map(|head| is_plain(&head, resource)))
             .unwrap_or(false)
     }
 
@@ -321,11 +331,11 @@ fn state<'a>(index: usize, fact: &AuditFact<'a>, head: Head) -> State<'a> {
     let source = match () {
         () if fact.response_kind == "Scale" => Source::Scale,
         () if fact.response_kind == "PartialObjectMetadata" => Source::Metadata,
-        () if fact.verb == "deletecollection" => Source::Before,
+        () if fact.verb == "deletecollection" || fact.is_seen_removal() => Source::Before,
         () => Source::Answer,
     };
     let at = if source == Source::Before { fact.start } else { fact.end };
-    let text = Cow::Borrowed(fact.response);
+    let text = fact.response.clone();
     State { fact: index, since: fact.start, at, head, text, source, spec_kept: false }
 }
 
@@ -336,7 +346,8 @@ fn version<'s>(state: &'s State<'_>) -> ResourceVersion<'s> {
 fn tells_nothing_new(last: &State<'_>, next: &State<'_>) -> bool {
     let same = last.head.resource_version == next.head.resource_version;
     same && match next.source {
-        Source::Answer => last.text == next.text,
+        // A state put together again is equal, but not to the letter.
+        Source::Answer => last.text == next.text || last.is_rebuilt() || next.is_rebuilt(),
         Source::Metadata => {
             let (a, b) = (&last.head, &next.head);
             (a.deleting, a.finalizers, &a.owners) == (b.deleting, b.finalizers, &b.owners)

@@ -13,6 +13,7 @@ pub use crate::actor::Actor;
 pub use crate::changes::Change;
 pub use crate::classify::Fold;
 pub use crate::effects::Rule;
+pub use crate::join::JoinedBy;
 
 /// The story of one object and of what it owns.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -93,7 +94,7 @@ pub struct Act {
     /// When it was answered.
     #[serde(with = "crate::rfc3339")]
     pub answered: UnixNanos,
-    /// Audit id.
+    /// Audit id; `change/UID/RESOURCEVERSION` for a change that no audit event tells.
     pub audit_id: String,
     /// Who.
     pub actor: Actor,
@@ -138,6 +139,43 @@ pub struct Act {
     /// Why the record of it is not whole.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub truncated: String,
+    /// The change that watches saw of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<SeenChange>,
+}
+
+/// A change that a watch saw, and how it came to its request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenChange {
+    /// How request and change were brought together; `None` when no audit event tells the request:
+    /// the manager is known, the person is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joined_by: Option<JoinedBy>,
+    /// Whether that is recorded, or inferred from time and manager.
+    pub certainty: Certainty,
+    /// What was done (`create`, `update`, `delete`, `observe`).
+    pub operation: String,
+    /// When a watch first saw it.
+    #[serde(with = "crate::rfc3339")]
+    pub observed_at: UnixNanos,
+    /// Field manager that made it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub manager: String,
+    /// resourceVersion before.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub old_version: String,
+    /// resourceVersion after.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub new_version: String,
+    /// Whether versions in between were missed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gap: bool,
+    /// Why its diff is not whole.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub cut: String,
+    /// Whether it says other changes than the request's own bodies, which count.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub contradicts: bool,
 }
 
 /// Where a request was sent.
@@ -249,6 +287,8 @@ pub enum Certainty {
     Recorded,
     /// A named rule over recorded facts.
     Derived,
+    /// Time and names fit, and nothing else does.
+    Inferred,
 }
 
 /// Why a request came about.
@@ -258,6 +298,21 @@ pub struct CausedBy {
     pub audit_id: String,
     /// The last rule of the chain.
     pub rule: Rule,
+}
+
+impl SeenChange {
+    /// How it came to its request, in words.
+    pub fn how(&self) -> &'static str {
+        match (self.joined_by, self.manager.is_empty()) {
+            (Some(JoinedBy::NewVersion), _) => "new resourceVersion",
+            (Some(JoinedBy::OldVersion), _) => "old resourceVersion",
+            (Some(JoinedBy::Creation), _) => "creation",
+            (Some(JoinedBy::Deletion), _) => "deletion",
+            (Some(JoinedBy::TimeAndManager), _) => "time and manager, inferred",
+            (None, false) => "no audit: manager known, person unknown",
+            (None, true) => "no audit: manager and person unknown",
+        }
+    }
 }
 
 impl Story {

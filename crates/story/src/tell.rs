@@ -10,6 +10,7 @@ use kausal_trace::UnixNanos;
 use crate::act;
 use crate::describe;
 use crate::effects::Causes;
+use crate::fact::AuditFact;
 use crate::gathered::{Gathered, Relation};
 use crate::policy::TellPolicy;
 use crate::story::{Act, Counts, Effect, Life, Moment, Place, Story};
@@ -30,9 +31,19 @@ pub fn tell(gathered: &Gathered, policy: &TellPolicy) -> Story {
         last: times().max(),
         counts: counts(&world, &lives),
         not_explained: not_explained(&world, &causes),
-        warnings: world.warnings.clone(),
+        warnings: world.warnings.iter().cloned().chain(contradictions(&lives)).collect(),
         lives,
     }
+}
+
+/// Requests whose own bodies say something else than the changes seen of them.
+fn contradictions(lives: &[Life]) -> impl Iterator<Item = String> {
+    let acts = lives.iter().flat_map(|life| &life.acts);
+    let torn = acts.filter(|act| act.change.as_ref().is_some_and(|change| change.contradicts));
+    torn.map(|act| {
+        let id = &act.audit_id;
+        format!("request {id} and the change seen of it contradict each other; the request is told")
+    })
 }
 
 /// Effects by the act they begin with, in the order of time.
@@ -95,9 +106,9 @@ fn lives(world: &World<'_>, causes: &Causes, effects: &HashMap<FactId, Vec<Effec
         if world.object(id).is_some_and(|record| *record.relation == Relation::Namespace) {
             act.summary = describe::namespace_deletion(&act, world.root().key);
         }
-        let number = nth_of_its_key(world, id);
-        let key = (act::request(fact), number);
-        if let Some((life, at)) = known.get(&key).copied() {
+        let key = (act::request(fact), nth_of_its_key(world, id));
+        let again = known.get(&key).filter(|_| !fact.is_unaudited()).copied();
+        if let Some((life, at)) = again {
             join(&mut lives, life, at, act);
             continue;
         }
@@ -135,9 +146,7 @@ fn nth_of_its_key(world: &World<'_>, id: FactId) -> usize {
 fn empty_lives(world: &World<'_>) -> Vec<Life> {
     let root = world.root();
     let moment = |index: usize| {
-        root.facts
-            .get(index)
-            .map(|fact| Moment { time: fact.start, audit_id: fact.audit_id.to_owned() })
+        root.facts.get(index).map(|fact| Moment { time: fact.start, audit_id: fact.reference() })
     };
     let told = root.lives.all.iter().enumerate().map(|(index, life)| {
         let creation = life.facts.iter().copied().find(|&index| {
@@ -181,7 +190,7 @@ fn is_write(verb: &str) -> bool {
 fn not_explained(world: &World<'_>, causes: &Causes) -> Vec<String> {
     let shown = causes.unexplained.iter().filter_map(|id| world.fact(*id));
     let mut ids: Vec<_> =
-        shown.filter(|fact| world.shows(fact.start)).map(|fact| fact.audit_id.to_owned()).collect();
+        shown.filter(|fact| world.shows(fact.start)).map(AuditFact::reference).collect();
     ids.dedup();
     ids
 }

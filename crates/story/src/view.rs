@@ -5,6 +5,7 @@
 //! Never here: wire formats, budgets of gathering.
 
 mod act_span;
+mod change;
 mod links;
 
 use kausal_trace::{AttrValue, SpanId, SpanKind, TraceId, UnixNanos, ViewSpan, attribute as a};

@@ -12,6 +12,7 @@ use crate::classify::{self, Fold};
 use crate::fact::{AuditFact, Decoded, EventFact};
 use crate::frames::LinkFrame;
 use crate::gathered::{Gathered, GatheredObject, Relation};
+use crate::join::join;
 use crate::merge;
 use crate::policy::TellPolicy;
 use crate::state::{Life, Lives, lives};
@@ -151,7 +152,8 @@ fn record<'a>(object: &Parts<'a>, policy: &TellPolicy, warnings: &mut Vec<String
     if decoded.strangers > 0 {
         warnings.push(format!("spans stored with {key} belong to another object; left out"));
     }
-    let facts = merge::audits(decoded.audits, warnings);
+    let audits = merge::audits(decoded.audits, warnings);
+    let facts = join(audits, decoded.changes, warnings);
     let lives = lives(&key.resource, &facts);
     let folds = facts
         .iter()

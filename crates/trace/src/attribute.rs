@@ -126,6 +126,25 @@ pub const RELATED_NAME: &str = "related.name";
 /// Event: uid of the related object.
 pub const RELATED_UID: &str = "related.uid";
 
+/// Change: what was done to the object (`create`, `update`, `delete`, `observe`). [`UID`],
+/// [`VERSION`], [`SUBRESOURCE`], [`RESOURCE_VERSION`] (before) and [`RESOURCE_VERSION_NEW`] (after)
+/// stand on it too.
+pub const OPERATION: &str = "operation";
+/// Change: when the watch saw it, RFC 3339.
+pub const OBSERVED_AT: &str = "observed_at";
+/// Change: field manager that made it.
+pub const MANAGER: &str = "manager";
+/// Change: what changed, lines of `path old -> new`.
+pub const DIFF: &str = "diff";
+/// Change: why [`DIFF`] is cut.
+pub const DIFF_CUT: &str = "diff.cut";
+/// Change: the whole object after its creation, or as it was last before its removal.
+pub const SNAPSHOT: &str = "snapshot";
+/// Change: why [`SNAPSHOT`] is missing.
+pub const SNAPSHOT_CUT: &str = "snapshot.cut";
+/// Change: `true` when versions in between were missed.
+pub const GAP: &str = "gap";
+
 /// Link: the other object's key and what is known of it.
 pub const LINK_CLUSTER: &str = "link.cluster";
 /// See [`LINK_CLUSTER`].

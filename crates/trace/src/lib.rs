@@ -6,6 +6,7 @@
 
 pub mod attribute;
 pub mod batch;
+pub mod change;
 pub mod export;
 pub mod id;
 pub mod natural;
@@ -18,6 +19,7 @@ mod wire;
 
 pub use batch::{EXPORT_BYTES_MAX, SPAN_BYTES_MAX};
 pub use batch::{NewSpan, SpanBatch, SpanRecord, SpanWriter};
+pub use change::{ChangeSpan, Operation};
 pub use id::{FactKind, IdParts, KeyHash, SpanId, TraceId, ViewId};
 pub use natural::{AuditIdentity, ChangeIdentity, EventIdentity, LinkIdentity};
 pub use span::{SpanError, SpanRef, Value};

@@ -118,6 +118,14 @@ impl<'v> Keyed<'v> {
     }
 }
 
+/// What an element of the list in a field of this name is called in paths.
+pub(super) fn label_of(field: &str, element: &Value) -> Option<String> {
+    match lists::rule(field) {
+        Some(rule) => rule.label(|path| scalar_at(element, path)),
+        None => element.as_str().map(str::to_owned),
+    }
+}
+
 /// Text of the scalar at a dotted path of an object.
 fn scalar_at(object: &Value, path: &str) -> Option<String> {
     match path.split('.').try_fold(object, |value, name| value.get(name))? {

@@ -6,6 +6,8 @@
 //! want to fold.
 //! Never here: text of the two states, redaction, which states to compare.
 
+mod apply;
+mod lines;
 mod list;
 mod noise;
 
@@ -14,6 +16,8 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::path;
+pub use apply::{NotTheBase, apply};
+pub use lines::{LineError, from_lines, to_lines};
 pub use noise::is_noise;
 
 /// Below this depth values are compared as a whole.
@@ -38,6 +42,14 @@ pub struct Change {
     pub new: Option<Value>,
 }
 
+impl Change {
+    /// Whether it stands outside of every list: its path names members of objects only.
+    pub fn is_outside_lists(&self) -> bool {
+        let steps = path::steps(&self.path).unwrap_or_default();
+        !steps.is_empty() && steps.iter().all(|step| matches!(step, path::Step::Key(_)))
+    }
+}
+
 /// The changes that lead from `old` to `new`, members in the order of their names.
 pub fn diff(old: &Value, new: &Value) -> Vec<Change> {
     let mut changes = Changes { found: Vec::new(), path: String::new(), depth: 0 };
@@ -56,7 +68,7 @@ impl fmt::Display for Change {
 }
 
 fn show(value: Option<&Value>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let Some(value) = value else { return f.write_str("(none)") };
+    let Some(value) = value else { return f.write_str(lines::NONE) };
     let text = value.to_string();
     match text.char_indices().nth(SHOWN_CHARS_MAX) {
         Some((end, _)) => write!(f, "{}…", text.get(..end).unwrap_or_default()),

@@ -32,12 +32,12 @@ impl<'w, 'a> Search<'w, 'a> {
     pub(super) fn take(&mut self, id: FactId) {
         let Some((record, fact)) = self.world.object(id).zip(self.world.fact(id)) else { return };
         let reaction = record.folds.get(id.fact).copied().flatten().is_some();
-        if reaction {
+        if reaction || fact.is_unaudited() {
             match self.explain(id) {
                 Some(cause) => {
                     self.causes.causes.insert(id, cause);
                 }
-                None if record.is_of_story() => self.causes.unexplained.push(id),
+                None if reaction && record.is_of_story() => self.causes.unexplained.push(id),
                 None => {}
             }
         }
@@ -50,7 +50,10 @@ impl<'w, 'a> Search<'w, 'a> {
 
     fn explain(&mut self, id: FactId) -> Option<Cause> {
         let fact = self.world.fact(id)?;
-        let hand = Hand::of(fact.username);
+        let hand = match fact.seen().filter(|_| fact.is_unaudited()) {
+            Some(change) => Hand::of_manager(change.manager),
+            None => Hand::of(fact.username),
+        };
         if fact.is_deletion() {
             return match hand {
                 Hand::GarbageCollector => self.owner_deleted(id),
@@ -60,6 +63,10 @@ impl<'w, 'a> Search<'w, 'a> {
                     .owner_deleted(id)
                     .or_else(|| self.namespace_deleted(id))
                     .or_else(|| self.pod_change(id, Ledger::lower)),
+                // Nothing tells who removed it, but something who would.
+                Hand::Other if fact.is_unaudited() => {
+                    self.owner_deleted(id).or_else(|| self.namespace_deleted(id))
+                }
                 Hand::Other => None,
             };
         }
@@ -328,6 +335,11 @@ enum Hand {
 }
 
 impl Hand {
+    /// All controllers of the controller manager write under its one name.
+    fn of_manager(manager: &str) -> Self {
+        if manager == "kube-controller-manager" { Self::Manager } else { Self::Other }
+    }
+
     fn of(username: &str) -> Self {
         if username == "system:kube-controller-manager" {
             return Self::Manager;

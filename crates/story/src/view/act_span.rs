@@ -6,6 +6,7 @@
 use kausal_object::ObjectKey;
 use kausal_trace::{AttrValue, UnixNanos, ViewEvent, attribute as a};
 
+use super::change;
 use crate::actor::Names;
 use crate::classify::Fold;
 use crate::fact::{AuditFact, EventFact};
@@ -17,7 +18,7 @@ use crate::text::effects;
 pub(super) struct Told {
     pub(super) time: UnixNanos,
     pub(super) end: UnixNanos,
-    /// `audit` or `event`.
+    /// `audit`, `change` or `event`.
     pub(super) source: &'static str,
     pub(super) name: String,
     pub(super) attributes: Vec<(String, AttrValue)>,
@@ -34,7 +35,7 @@ impl Told {
         Self {
             time: act.time,
             end: act.answered.max(act.time),
-            source: "audit",
+            source: if fact.is_unaudited() { "change" } else { "audit" },
             name: name(act, names),
             error: error(act),
             identity: identity(fact.span),
@@ -131,10 +132,10 @@ fn error(act: &Act) -> Option<String> {
 const ATTRIBUTES_USUAL: usize = 16;
 
 #[derive(Default)]
-struct Attributes(Vec<(String, AttrValue)>);
+pub(super) struct Attributes(pub(super) Vec<(String, AttrValue)>);
 
 impl Attributes {
-    fn text(&mut self, name: &str, value: &str) {
+    pub(super) fn text(&mut self, name: &str, value: &str) {
         if !value.is_empty() {
             self.0.push((name.to_owned(), value.into()));
         }
@@ -154,7 +155,7 @@ fn attributes(act: &Act, fact: &AuditFact<'_>, root: &ObjectKey) -> Vec<(String,
     }
     let snapshot = act.removes || act.verb == "create" && act.subresource.is_empty();
     if snapshot && fact.response_kind.is_empty() && fact.succeeded() {
-        out.text("snapshot", fact.response);
+        out.text("snapshot", &fact.response);
     }
     if let Outcome::Refused { reason, causes, .. } = &act.outcome {
         out.text(a::ERROR_REASON, reason);
@@ -178,6 +179,9 @@ fn attributes(act: &Act, fact: &AuditFact<'_>, root: &ObjectKey) -> Vec<(String,
     out.text(a::RESOURCE_VERSION, fact.precondition);
     out.text(a::RESOURCE_VERSION_NEW, fact.resource_version);
     out.text(a::TRUNCATED, fact.truncated);
+    if let Some(seen) = &act.change {
+        change::attributes(&mut out, fact, seen);
+    }
     if let Some(cause) = &act.cause {
         let rule = serde_json::to_value(cause.rule).unwrap_or_default();
         out.text("cause.audit.id", &cause.audit_id);
@@ -191,7 +195,8 @@ fn attributes(act: &Act, fact: &AuditFact<'_>, root: &ObjectKey) -> Vec<(String,
 
 /// `bob@example.com patch scale`, as Kelemetry names audit spans.
 fn title(act: &Act) -> String {
-    let who = act.actor.impersonated.as_ref().unwrap_or(&act.actor.username);
+    let actor = &act.actor;
+    let who = actor.impersonated.as_ref().or(actor.manager.as_ref()).unwrap_or(&actor.username);
     let slash = if act.subresource.is_empty() { "" } else { " " };
     format!("{who} {}{slash}{}", act.verb, act.subresource)
 }

@@ -2,6 +2,8 @@
 //! becomes a tree, and what is gathered is found by walking over everything.
 #![allow(dead_code, reason = "each test binary uses its part of this module")]
 
+pub(crate) mod changes;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
@@ -52,9 +54,14 @@ pub(crate) fn web() -> ObjectKey {
 impl Capture {
     /// Reads the capture with all its times moved.
     pub(crate) fn read(shift_seconds: u64) -> Self {
+        Self::of(&events(), shift_seconds)
+    }
+
+    /// The same, of these events. Links are always those of the whole capture.
+    pub(crate) fn of(events: &[Value], shift_seconds: u64) -> Self {
         let mut capture = Self::default();
-        for event in events() {
-            capture.take(&event, shift_seconds);
+        for event in events {
+            capture.take(event, shift_seconds);
         }
         capture.link();
         capture
