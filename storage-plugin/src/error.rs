@@ -74,6 +74,14 @@ impl ReadError {
         }
     }
 
+    /// What is wrong and what to do about it, for those who have room for one text.
+    pub fn sentence(&self) -> String {
+        match self.hint() {
+            "" => self.to_string(),
+            hint => format!("{self} ({hint})"),
+        }
+    }
+
     /// The form in which it travels.
     pub fn body(&self) -> ErrorBody {
         ErrorBody {

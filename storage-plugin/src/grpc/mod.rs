@@ -81,10 +81,7 @@ pub async fn leave(reporter: &HealthReporter) {
 }
 
 fn status(error: &ReadError) -> Status {
-    let text = match error.hint() {
-        "" => error.to_string(),
-        hint => format!("{error} ({hint})"),
-    };
+    let text = error.sentence();
     match error {
         ReadError::NotFound { .. } => Status::not_found(text),
         ReadError::Ambiguous { .. } | ReadError::Invalid { .. } => Status::invalid_argument(text),

@@ -1,10 +1,11 @@
 //! The HTTP door: stories at addresses for people, JSON for `kausal --server` and scripts.
 //!
 //! Promise: the JSON is the reader's own types; errors are `{"error":{code,message,hint}}` with a
-//! fitting status. GET only: nothing here changes anything.
-//! Left free: `/api/*` beside `/api/v1/` and `/api/v3/*` are Jaeger's own paths.
+//! fitting status. Nothing here changes anything.
+//! Jaeger's own paths, `/api/*` beside `/api/v1/`, are in [`jaeger`] and have Jaeger's forms.
 
 mod api;
+mod jaeger;
 mod page;
 #[cfg(test)]
 mod tests;
@@ -14,13 +15,20 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Serialize;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::SizeAbove;
 
 use crate::doors::Doors;
 use crate::error::ReadError;
+use crate::traces::Traces;
 
-/// All paths of the door.
+/// Answers shorter than this are sent as they are: they fit into one packet.
+const COMPRESSED_BYTES_MIN: u64 = 1_024;
+
+/// All paths of the door, over views.
 pub fn http_router(doors: Doors) -> Router {
-    Router::new()
+    let jaeger = jaeger::router(doors.traces());
+    let own = Router::new()
         .route("/", get(page::front))
         .route("/trace/{resource}/{name}", get(page::story))
         .route("/api/v1/story", get(api::story))
@@ -29,9 +37,20 @@ pub fn http_router(doors: Doors) -> Router {
         .route("/api/v1/search", get(api::search))
         .route("/api/v1/clusters", get(api::clusters))
         .route("/api/v1/stats", get(api::stats))
-        .route("/api/{*path}", get(api::nowhere))
+        .route("/api/v1/{*path}", get(api::nowhere))
         .fallback(page::nowhere)
-        .with_state(doors)
+        .with_state(doors);
+    compressed(own.merge(jaeger))
+}
+
+/// Jaeger's paths alone, over whatever answers.
+pub fn jaeger_router(doors: Doors<dyn Traces>) -> Router {
+    compressed(jaeger::router(doors))
+}
+
+/// Compresses answers for who accepts it, gzip or zstd, piece by piece: nothing is held for it.
+fn compressed(router: Router) -> Router {
+    router.layer(CompressionLayer::new().compress_when(SizeAbove::new(COMPRESSED_BYTES_MIN)))
 }
 
 fn status(error: &ReadError) -> StatusCode {
@@ -53,12 +72,16 @@ fn json<T: Serialize>(answer: Result<T, ReadError>) -> Response {
 
 pub(crate) fn json_body<T: Serialize>(status: StatusCode, body: &T) -> Response {
     match serde_json::to_vec(body) {
-        Ok(bytes) => (status, [(header::CONTENT_TYPE, "application/json")], bytes).into_response(),
+        Ok(bytes) => json_bytes(status, bytes),
         Err(error) => {
             tracing::error!(%error, "an answer could not be written as JSON");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
+}
+
+fn json_bytes(status: StatusCode, bytes: Vec<u8>) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/json")], bytes).into_response()
 }
 
 fn text(status: StatusCode, body: String) -> Response {

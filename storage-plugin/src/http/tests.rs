@@ -9,21 +9,23 @@ use crate::query::{ObjectQuery, SearchRequest, SearchRows};
 use crate::testing::{Act, Bed, Server, key, web};
 use crate::{ErrorBody, Stop};
 
-struct Client {
-    bed: Bed,
+/// A client of the door, over facts of a Deployment.
+pub(super) struct Client {
+    pub(super) bed: Bed,
     server: Server,
     agent: ureq::Agent,
     _runtime: Runtime,
 }
 
-struct Answer {
-    status: u16,
-    kind: String,
-    body: String,
+/// What came back.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) kind: String,
+    pub(super) body: String,
 }
 
 impl Client {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let bed = Bed::new();
         let mut facts = web(2);
         facts.act(&key("c1/apps/deployments/ci/web"), Act::default());
@@ -34,7 +36,7 @@ impl Client {
         Self { bed, server, agent, _runtime: runtime }
     }
 
-    fn get(&self, path: &str, accept: &str) -> Answer {
+    pub(super) fn get(&self, path: &str, accept: &str) -> Answer {
         let url = format!("http://{}{path}", self.server.address);
         let mut answer = self.agent.get(url).header("accept", accept).call().unwrap();
         let kind = answer.headers()["content-type"].to_str().unwrap().to_owned();
@@ -42,7 +44,15 @@ impl Client {
         Answer { status: answer.status().as_u16(), kind, body }
     }
 
-    fn json(&self, path: &str) -> Value {
+    pub(super) fn post(&self, path: &str, body: &str) -> Answer {
+        let url = format!("http://{}{path}", self.server.address);
+        let mut answer = self.agent.post(url).send(body).unwrap();
+        let kind = answer.headers()["content-type"].to_str().unwrap().to_owned();
+        let body = answer.body_mut().read_to_string().unwrap();
+        Answer { status: answer.status().as_u16(), kind, body }
+    }
+
+    pub(super) fn json(&self, path: &str) -> Value {
         let answer = self.get(path, "*/*");
         assert_eq!((answer.status, answer.kind.as_str()), (200, "application/json"), "{path}");
         serde_json::from_str(&answer.body).unwrap()
@@ -116,6 +126,5 @@ fn errors_say_what_would_be_right() {
     client.refused("/api/v1/search?limit=-1", 400, "invalid");
     client.refused("/api/v1/manifest?object=deploy/web&at=soon", 400, "invalid");
     client.refused("/api/v1/stories", 404, "not_found");
-    client.refused("/api/traces/0123", 404, "not_found");
     assert_eq!(client.get("/elsewhere", "*/*").status, 404);
 }
