@@ -113,7 +113,7 @@ fn exit_codes_tell_scripts_what_happened() {
     check(&["trace", "web", "--store", "store"], 2, &["deploy/web", "ns/shop"]);
     check(&["trace", "a/b/c", "--store", "store"], 2, &["names no object"]);
     check(&on_web(&["--from", "soon"]), 2, &["--from", "2026-11-20T15:05:00Z", "30m"]);
-    check(&on_web(&["--mode", "pretty"]), 2, &["unknown mode", "tree [owned objects]"]);
+    check(&on_web(&["--mode", "pretty"]), 2, &["unknown mode", "tree, timeline", "owned objects"]);
     check(&on_web(&["--cluster", "not one"]), 2, &["is not usable", "a-z"]);
     check(&on_web(&["--server", "http://127.0.0.1:1"]), 2, &["--store", "--server"]);
     check(&["search", "--store", "store", "bob"], 2, &["KEY=VALUE", "username=bob"]);

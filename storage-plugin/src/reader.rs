@@ -8,8 +8,7 @@ use std::sync::Arc;
 
 use kausal_object::ObjectKey;
 use kausal_store::{ReadBudget, SpanStore, StoreStats};
-use kausal_story::mode::Reach as Modifier;
-use kausal_story::{Display, Manifest, Mode, Story, manifest_at, tell, view};
+use kausal_story::{Manifest, Mode, Story, manifest_at, tell, view};
 use kausal_trace::view::MESSAGE_BYTES_MAX;
 use kausal_trace::{
     Day, IdParts, SpanId, SpanRecord, SpanRef, TraceId, UnixNanos, ViewId, ViewSpan, Window,
@@ -27,7 +26,7 @@ use crate::search::{
 use crate::stop::Stop;
 
 /// What a story shows unless told otherwise: the object and what it owns.
-const STORY_MODE: Mode = Mode { display: Display::Tracing, reach: Modifier::OwnedObjects };
+const STORY_MODE: Mode = Mode::OWNED_OBJECTS;
 /// Requests of one collection whose fuller record is looked for.
 const PARTIAL_LOOKUPS_MAX: usize = 500;
 /// Hits looked at for one list of objects.
@@ -83,14 +82,14 @@ impl Reader {
     /// The story of an object and of what it owns.
     pub fn story(&self, query: &ObjectQuery, stop: &Stop) -> Result<Story, ReadError> {
         let mode = query.mode.unwrap_or(STORY_MODE);
-        let gathering = self.gather(query, (query.from, query.to), mode.reach, stop)?;
+        let gathering = self.gather(query, (query.from, query.to), mode, stop)?;
         Ok(tell(&gathering.gathered, &self.limits.tell))
     }
 
     /// The view of an object, over whole windows.
     pub fn view(&self, query: &ObjectQuery, stop: &Stop) -> Result<View, ReadError> {
         let mode = query.mode.unwrap_or_default();
-        let mut gathering = self.gather(query, (query.from, query.to), mode.reach, stop)?;
+        let mut gathering = self.gather(query, (query.from, query.to), mode, stop)?;
         let range = Range::of_windows(gathering.range.first(), gathering.range.last());
         (gathering.gathered.from, gathering.gathered.to) = (range.from, UnixNanos(range.to.0 - 1));
         let key = kausal_trace::KeyHash::of(gathering.gathered.root.as_ref());
@@ -112,7 +111,7 @@ impl Reader {
         stop: &Stop,
     ) -> Result<Manifest, ReadError> {
         let until = Some(UnixNanos(at.0.saturating_add(1)));
-        let gathering = self.gather(query, (None, until), Modifier::Object, stop)?;
+        let gathering = self.gather(query, (None, until), Mode::default(), stop)?;
         manifest_at(&gathering.gathered, at)
             .map_err(|none| ReadError::not_found(none.to_string(), "try another time (at)"))
     }
@@ -173,7 +172,7 @@ impl Reader {
         let Some(object) = objects.pop_first() else { return Ok(None) };
         let Some(horizon) = self.horizon()? else { return Ok(None) };
         let when = When::Exactly(range);
-        let Some(mut gathering) = gather(&mut meter, &object, when, mode.reach, horizon)? else {
+        let Some(mut gathering) = gather(&mut meter, &object, when, mode, horizon)? else {
             return Ok(None);
         };
         let others = objects.iter().map(|other| {
@@ -233,7 +232,7 @@ impl Reader {
         &self,
         query: &ObjectQuery,
         (from, to): (Option<UnixNanos>, Option<UnixNanos>),
-        reach: Modifier,
+        mode: Mode,
         stop: &Stop,
     ) -> Result<Gathering, ReadError> {
         if from.zip(to).is_some_and(|(from, to)| from >= to) {
@@ -244,8 +243,7 @@ impl Reader {
             return Err(ReadError::not_found("the store is empty", "ingest an audit log first"));
         };
         let mut meter = self.meter(stop);
-        let Some(mut gathering) =
-            gather(&mut meter, &object, When::Wish(from, to), reach, horizon)?
+        let Some(mut gathering) = gather(&mut meter, &object, When::Wish(from, to), mode, horizon)?
         else {
             return Err(self.unknown(query, &object, horizon, stop)?);
         };

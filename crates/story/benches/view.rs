@@ -5,9 +5,9 @@ mod common;
 
 use std::hint::black_box;
 
-use common::{Capture, web};
+use common::{Capture, Reach, web};
 use criterion::{Criterion, criterion_group, criterion_main};
-use kausal_story::{Gathered, GatheredObject, Mode, Reach, Relation, TellPolicy, tell, text, view};
+use kausal_story::{Gathered, GatheredObject, Mode, Relation, TellPolicy, tell, text, view};
 use kausal_trace::{TraceId, UnixNanos, view::encode};
 
 /// Objects of the view whose speed is promised.

@@ -3,6 +3,8 @@
 use kausal_object::ObjectKey;
 use kausal_trace::UnixNanos;
 
+use crate::frames::LinkRole;
+
 /// Everything gathered for one story or view.
 #[derive(Clone, Debug, Default)]
 pub struct Gathered {
@@ -48,6 +50,15 @@ pub enum Relation {
         child: ObjectKey,
         /// Steps up, 1 for direct owners.
         depth: u32,
+    },
+    /// Reached by a link that is no owner reference (a config map, a secret).
+    Related {
+        /// The object whose link led to it.
+        to: ObjectKey,
+        /// What it is to that object.
+        role: LinkRole,
+        /// What relates them, as the link says.
+        class: String,
     },
     /// The Namespace the root lives in: its deletion takes the root with it.
     Namespace,

@@ -38,7 +38,7 @@ mod world;
 pub use frames::{Frame, LinkFrame, LinkRole};
 pub use gathered::{Gathered, GatheredObject, Relation};
 pub use manifest::{Confidence, Manifest, NoManifest, manifest_at};
-pub use mode::{Display, Mode, Reach};
+pub use mode::{Display, Mode};
 pub use policy::{TellPolicy, VIEW_SPANS_MAX};
 pub use story::Story;
 pub use tell::tell;

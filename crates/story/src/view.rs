@@ -5,10 +5,15 @@
 //! Never here: wire formats, budgets of gathering.
 
 mod act_span;
+mod budget;
 mod change;
+mod draw;
+mod inside;
 mod links;
+mod object_span;
+mod routine;
 
-use kausal_trace::{AttrValue, SpanId, SpanKind, TraceId, UnixNanos, ViewSpan, attribute as a};
+use kausal_trace::{TraceId, UnixNanos, ViewSpan};
 
 use crate::act;
 use crate::actor::Names;
@@ -19,7 +24,7 @@ use crate::policy::TellPolicy;
 use crate::story::{Act, Outcome};
 use crate::tell::{self, is_of_story};
 use crate::world::{FactId, Record, World};
-use act_span::Told;
+use act_span::{Shape, Told};
 use links::Tree;
 
 /// Renders what was gathered as the spans of one trace, the root first.
@@ -27,19 +32,30 @@ pub fn render(gathered: &Gathered, mode: Mode, id: TraceId, policy: &TellPolicy)
     let world = World::read(gathered, policy);
     let causes = Causes::find(&world);
     let tree = Tree::of(&world);
-    let mut told = tell_all(&world, &causes);
+    let mut told = tell_all(&world, &causes, shape(mode.display));
     let mut warnings = world.warnings.clone();
     warnings.extend(tree.warnings.iter().cloned());
-    limit(&mut told, policy, tree.order.len(), mode.display, &mut warnings);
+    if mode.folds_routine() {
+        told.iter_mut().for_each(routine::fold);
+    }
+    let objects = if mode.display == Display::Timeline { 1 } else { tree.order.len() };
+    warnings.extend(budget::limit(&mut told, policy.view_spans_max.saturating_sub(objects)));
     let view = View { world: &world, mode, id, tree: &tree };
-    view.spans(told, warnings)
+    view.draw(told, warnings)
+}
+
+fn shape(display: Display) -> Shape {
+    match display {
+        Display::Tracing | Display::Grouped => Shape::Log,
+        Display::Tree | Display::Timeline => Shape::Span,
+    }
 }
 
 /// What is told of each object, by its index in the world.
 type AllTold = Vec<Vec<Told>>;
 
 /// What is told of each object, in the order of time.
-fn tell_all(world: &World<'_>, causes: &Causes) -> AllTold {
+fn tell_all(world: &World<'_>, causes: &Causes, shape: Shape) -> AllTold {
     let shown: Vec<FactId> = world.fact_ids().filter(|id| is_shown(world, *id)).collect();
     let actors: Vec<_> = shown.iter().filter_map(|id| world.fact(*id)).map(act::actor).collect();
     let names = Names::of(&actors);
@@ -52,7 +68,10 @@ fn tell_all(world: &World<'_>, causes: &Causes) -> AllTold {
         act.effects = effects.remove(&id).unwrap_or_default();
         let on = if is_namespace(world, id) { 0 } else { id.object };
         if let Some(told) = told.get_mut(on) {
-            told.push(Told::act(&act, fact, &names, world.root().key));
+            let cause = causes.chain(id).last().copied();
+            let mut told_act = Told::act(&act, fact, &names, world.root().key, shape);
+            (told_act.id, told_act.cause) = (Some(id), cause);
+            told.push(told_act);
         }
     }
     for (record, told) in world.objects.iter().zip(&mut told) {
@@ -79,44 +98,6 @@ fn is_shown(world: &World<'_>, id: FactId) -> bool {
     }
 }
 
-/// Leaves out what is over the budget: routine first, then what controllers did, newest first.
-fn limit(
-    told: &mut AllTold,
-    policy: &TellPolicy,
-    objects: usize,
-    display: Display,
-    warnings: &mut Vec<String>,
-) {
-    let total: usize = told.iter().map(Vec::len).sum();
-    let room = match display {
-        Display::Tree => policy.view_spans_max.saturating_sub(objects),
-        Display::Tracing => usize::MAX,
-    };
-    if total <= room {
-        return;
-    }
-    let mut ranked: Vec<_> = told
-        .iter()
-        .enumerate()
-        .flat_map(|(object, told)| {
-            told.iter().enumerate().map(move |(at, told)| (told.rank(), told.time, object, at))
-        })
-        .collect();
-    ranked.sort_unstable();
-    let mut out: Vec<_> =
-        ranked.split_off(room).iter().map(|(.., object, at)| (*object, *at)).collect();
-    out.sort_unstable_by(|a, b| b.cmp(a));
-    for (object, at) in &out {
-        if let Some(told) = told.get_mut(*object) {
-            told.remove(*at);
-        }
-    }
-    warnings.push(format!(
-        "{} of {total} acts and events are left out, routine first; the mode `tracing` shows them",
-        out.len()
-    ));
-}
-
 struct View<'v, 'a> {
     world: &'v World<'a>,
     mode: Mode,
@@ -125,42 +106,6 @@ struct View<'v, 'a> {
 }
 
 impl View<'_, '_> {
-    fn spans(&self, mut told: AllTold, warnings: Vec<String>) -> Vec<ViewSpan> {
-        let times = self.times(&told);
-        let acts = match self.mode.display {
-            Display::Tracing => 0,
-            Display::Tree => told.iter().map(Vec::len).sum(),
-        };
-        let mut spans = Vec::with_capacity(self.tree.order.len() + acts);
-        let mut warnings = Some(warnings);
-        for &object in &self.tree.order {
-            let Some((record, time)) = self.world.objects.get(object).zip(time_of(&times, object))
-            else {
-                continue;
-            };
-            let told = told.get_mut(object).map(std::mem::take).unwrap_or_default();
-            let mut span = self.object_span(object, record, time);
-            span.error = told.iter().find_map(Told::error_of_object);
-            let own = own_warnings(record);
-            let all: Vec<_> = warnings.take().into_iter().flatten().chain(own).collect();
-            if !all.is_empty() {
-                span.attributes.push((a::JAEGER_WARNINGS.to_owned(), AttrValue::Strs(all)));
-            }
-            let parent = span.span;
-            match self.mode.display {
-                Display::Tracing => {
-                    span.events = told.into_iter().map(Told::into_event).collect();
-                    spans.push(span);
-                }
-                Display::Tree => {
-                    spans.push(span);
-                    spans.extend(told.into_iter().map(|told| self.act_span(record, told, parent)));
-                }
-            }
-        }
-        spans
-    }
-
     /// From the first to the last thing that happened to an object and to what hangs under it, by
     /// the object's index; every object of the tree has one.
     fn times(&self, told: &AllTold) -> Vec<Option<Time>> {
@@ -185,70 +130,6 @@ impl View<'_, '_> {
         }
         times
     }
-
-    fn object_span(&self, object: usize, record: &Record<'_>, (start, end): Time) -> ViewSpan {
-        let key = &record.key;
-        let uids: Vec<String> = record
-            .lives
-            .all
-            .iter()
-            .filter(|life| !life.uid.is_empty())
-            .map(|life| life.uid.to_string())
-            .collect();
-        let mut attributes = key_attributes(record);
-        if let [uid] = uids.as_slice() {
-            attributes.push((a::UID.to_owned(), AttrValue::Str(uid.clone())));
-        } else if !uids.is_empty() {
-            attributes.push((a::UID.to_owned(), AttrValue::Strs(uids)));
-        }
-        ViewSpan {
-            trace: self.id,
-            span: self.object_id(record),
-            parent: self
-                .tree
-                .parent_of(object)
-                .and_then(|parent| self.world.objects.get(parent))
-                .map(|parent| self.object_id(parent)),
-            name: operation(record),
-            service: key.resource.clone(),
-            cluster: key.cluster.clone(),
-            start,
-            end,
-            attributes,
-            events: Vec::new(),
-            error: None,
-            kind: SpanKind::Internal,
-        }
-    }
-
-    fn act_span(&self, record: &Record<'_>, told: Told, parent: SpanId) -> ViewSpan {
-        let mut attributes = key_attributes(record);
-        attributes.extend(told.attributes);
-        ViewSpan {
-            trace: self.id,
-            span: SpanId::derived(self.id, &[b"act", &parent.0, &told.identity]),
-            parent: Some(parent),
-            name: told.name,
-            service: told.source.to_owned(),
-            cluster: record.key.cluster.clone(),
-            start: told.time,
-            end: told.end,
-            attributes,
-            events: Vec::new(),
-            error: told.error,
-            kind: SpanKind::Internal,
-        }
-    }
-
-    fn object_id(&self, record: &Record<'_>) -> SpanId {
-        let [cluster, group, resource, namespace, name] = record.key.as_ref().parts();
-        let parts =
-            [b"object".as_slice(), cluster.as_bytes(), group.as_bytes(), resource.as_bytes()];
-        SpanId::derived(
-            self.id,
-            &[parts.as_slice(), &[namespace.as_bytes(), name.as_bytes()]].concat(),
-        )
-    }
 }
 
 /// The end of what a browser can show, for a view of nothing over an open range.
@@ -269,28 +150,6 @@ fn put_time(times: &mut [Option<Time>], object: usize, time: Time) {
 
 fn union(a: Time, b: Time) -> Time {
     (a.0.min(b.0), a.1.max(b.1))
-}
-
-/// `shop web`; the collection of a resource has no name.
-fn operation(record: &Record<'_>) -> String {
-    let key = &record.key;
-    let parts = [key.namespace.as_str(), key.name.as_str()];
-    let name = parts.iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join(" ");
-    if name.is_empty() { key.resource.clone() } else { name }
-}
-
-fn key_attributes(record: &Record<'_>) -> Vec<(String, AttrValue)> {
-    let names = [a::CLUSTER, a::GROUP, a::RESOURCE, a::NAMESPACE, a::NAME];
-    let parts = record.key.as_ref().parts();
-    names.iter().zip(parts).map(|(name, part)| ((*name).to_owned(), part.into())).collect()
-}
-
-fn own_warnings(record: &Record<'_>) -> Option<String> {
-    let lives = &record.lives.all;
-    (lives.len() > 1).then(|| {
-        let uids: Vec<_> = lives.iter().map(|life| &*life.uid).collect();
-        format!("{} lives of this name, told apart by uid: {}", lives.len(), uids.join(", "))
-    })
 }
 
 /// Whether somebody who is no controller was refused.

@@ -206,7 +206,8 @@ fn order<'a>(object: &Parts<'a>) -> (u8, u32, &'a ObjectKey) {
         Relation::Root => (0, 0),
         Relation::Owned { depth, .. } => (1, *depth),
         Relation::Ancestor { depth, .. } => (2, *depth),
-        Relation::Namespace => (3, 0),
+        Relation::Related { .. } => (3, 0),
+        Relation::Namespace => (4, 0),
     };
     (rank, depth, object.key)
 }

@@ -4,10 +4,10 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::{Capture, key, truth, web};
+use common::{Capture, Reach, key, truth, web};
 use kausal_object::ObjectKey;
 use kausal_story::story::{Act, Change, Effect, EffectKind, Outcome, Place, Story};
-use kausal_story::{NoManifest, Reach, TellPolicy, manifest_at, tell};
+use kausal_story::{NoManifest, TellPolicy, manifest_at, tell};
 use kausal_trace::UnixNanos;
 use serde_json::Value;
 

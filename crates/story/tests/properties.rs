@@ -5,10 +5,10 @@ mod common;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
 
-use common::{Capture, key, web};
+use common::{Capture, Reach, key, web};
 use kausal_story::story::Story;
 use kausal_story::text::{self, TextStyle};
-use kausal_story::{Gathered, Mode, Reach, Relation, TellPolicy, manifest_at, tell, view};
+use kausal_story::{Gathered, Mode, Relation, TellPolicy, manifest_at, tell, view};
 use kausal_trace::view::encode;
 use kausal_trace::{
     NewSpan, SpanBatch, SpanId, SpanRef, TraceId, UnixNanos, ViewSpan, Window, attribute as a,
@@ -240,7 +240,7 @@ fn every_view_is_one_tree() {
     let pod = key("", "pods", "shop", "web-b5556679d-s5fn4");
     for root in [web(), pod.clone(), key("apps", "replicasets", "shop", "web-68b687dc")] {
         for mode in Mode::all() {
-            let gathered = CAPTURE.gather(&root, mode.reach);
+            let gathered = CAPTURE.gather_for(&root, mode);
             check_view(&view::render(&gathered, mode, ID, &TellPolicy::default()));
         }
     }

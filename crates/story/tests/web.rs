@@ -6,10 +6,10 @@ mod common;
 use std::collections::HashMap;
 use std::fmt::Write;
 
-use common::{Capture, key, web};
+use common::{Capture, Reach, key, web};
 use kausal_object::ObjectKey;
 use kausal_story::text::{self, TextStyle};
-use kausal_story::{Mode, Reach, TellPolicy, tell, view};
+use kausal_story::{Mode, TellPolicy, tell, view};
 use kausal_trace::{AttrValue, TraceId, ViewSpan};
 
 fn shown(root: &ObjectKey, style: &TextStyle) -> String {
@@ -115,7 +115,12 @@ fn outline(spans: &[ViewSpan]) -> String {
             if event.attributes.iter().any(|(name, _)| routine(name)) {
                 continue;
             }
-            writeln!(out, "{indent}  {} {}", event.time, event.name).expect("a String");
+            let summary = event.attributes.iter().find(|(name, _)| name == "summary");
+            let what = match summary {
+                Some((_, AttrValue::Str(text))) => text,
+                _ => &event.name,
+            };
+            writeln!(out, "{indent}  {} {what}", event.time).expect("a String");
             for (name, value) in &event.attributes {
                 if let (
                     AttrValue::Str(text),

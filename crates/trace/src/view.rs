@@ -23,6 +23,8 @@ pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
 pub const MESSAGE_BYTES_MIN: usize = 64 << 10;
 /// Names, services and error texts are cut here. Object names have at most 253 bytes.
 const TEXT_BYTES_MAX: usize = 4 << 10;
+/// Links of a span that is too large for a message: with its names, they fit into the smallest.
+const LINKS_KEPT_MAX: usize = 64;
 
 /// A span as a person sees it.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +49,9 @@ pub struct ViewSpan {
     pub attributes: Vec<(String, AttrValue)>,
     /// What happened, in order.
     pub events: Vec<ViewEvent>,
+    /// Spans of the same trace that it follows from. On a span without a parent, Jaeger's UI would
+    /// take the first for one.
+    pub links: Vec<SpanId>,
     /// What went wrong; `Some("")` marks an error without a text.
     pub error: Option<String>,
     /// How it relates to its parent.
@@ -58,7 +63,7 @@ pub struct ViewSpan {
 pub struct ViewEvent {
     /// When.
     pub time: UnixNanos,
-    /// What.
+    /// What; may be empty. Jaeger makes a field `event` of it, and sorts by it.
     pub name: String,
     /// Details.
     pub attributes: Vec<(String, AttrValue)>,
@@ -215,6 +220,12 @@ fn put_span(out: &mut Vec<u8>, span: &ViewSpan, dropped: Dropped) {
         put_event(out, event);
     }
     wire::put_uint(out, field::DROPPED_EVENTS, dropped.events as u64);
+    for link in &span.links {
+        wire::put_message(out, field::LINKS, |out| {
+            wire::put_bytes(out, otlp::link::TRACE_ID, &span.trace.0);
+            wire::put_bytes(out, otlp::link::SPAN_ID, &link.0);
+        });
+    }
     if let Some(message) = &span.error {
         otlp::put_error(out, cut(message));
     }
@@ -278,6 +289,7 @@ fn head(span: &ViewSpan) -> ViewSpan {
         cluster: String::new(),
         attributes: vec![],
         events: vec![],
+        links: span.links.iter().take(LINKS_KEPT_MAX).copied().collect(),
         error: span.error.as_deref().map(|text| cut(text).to_owned()),
         ..*span
     }
@@ -311,6 +323,7 @@ mod tests {
             end: UnixNanos(4),
             attributes,
             events,
+            links: vec![],
             error: Some(String::new()),
             kind: SpanKind::Consumer,
         }
@@ -387,6 +400,12 @@ mod tests {
             vec![event(1)],
         );
         shown.parent = Some(SpanId([3; 8]));
+        shown.links = vec![SpanId([4; 8])];
+        shown.events.push(ViewEvent {
+            time: UnixNanos(7),
+            name: String::new(),
+            attributes: vec![],
+        });
         shown.error = Some("forbidden".to_owned());
         let string = |key: &str, value: &str| serde_json::json!({"key": key, "value": {"stringValue": value}});
         let expect = serde_json::json!({"resourceSpans": [{
@@ -409,7 +428,11 @@ mod tests {
                     {"key": "b", "value": {"boolValue": false}},
                     {"key": "l", "value": {"arrayValue": {"values": [{"stringValue": "x"}]}}},
                 ],
-                "events": [{"timeUnixNano": "6", "name": "e"}],
+                "events": [{"timeUnixNano": "6", "name": "e"}, {"timeUnixNano": "7"}],
+                "links": [{
+                    "traceId": "01010101010101010101010101010101",
+                    "spanId": "0404040404040404",
+                }],
                 "status": {"message": "forbidden", "code": 2},
             }]}],
         }]});

@@ -8,7 +8,7 @@ use kausal_trace::{
 };
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue, any_value};
-use opentelemetry_proto::tonic::trace::v1::{Span, TracesData, span::Event};
+use opentelemetry_proto::tonic::trace::v1::{Span, TracesData, span::Event, span::Link};
 use proptest::prelude::*;
 use prost::Message;
 
@@ -58,6 +58,7 @@ fn view_span() -> impl Strategy<Value = ViewSpan> {
             end: UnixNanos(start.saturating_add(length)),
             attributes,
             events,
+            links: parent.map(SpanId).into_iter().collect(),
             error,
             kind,
         }
@@ -147,6 +148,15 @@ fn otlp_span(span: &ViewSpan) -> Span {
                 name: event.name.clone(),
                 attributes: otlp_attributes(&event.attributes),
                 ..Event::default()
+            })
+            .collect(),
+        links: span
+            .links
+            .iter()
+            .map(|link| Link {
+                trace_id: span.trace.0.to_vec(),
+                span_id: link.0.to_vec(),
+                ..Link::default()
             })
             .collect(),
         status: span.error.clone().map(|message| Status { message, code: 2 }),

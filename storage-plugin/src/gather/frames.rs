@@ -16,7 +16,7 @@ use super::walk::Edge;
 pub(crate) struct Frames {
     /// Windows in which the object has facts.
     pub(crate) windows: BTreeSet<Window>,
-    /// Owners and owned objects.
+    /// What it is linked to.
     pub(crate) links: Vec<(Edge, ObjectKey)>,
     /// The frames as stored.
     pub(crate) spans: Vec<Box<[u8]>>,
@@ -43,7 +43,7 @@ impl Frames {
                 Some(Frame::Object(window)) => {
                     frames.windows.insert(window);
                 }
-                Some(Frame::Link(link)) => frames.links.extend(edge(&link)),
+                Some(Frame::Link(link)) => frames.links.push(edge(&link)),
                 None => continue,
             }
             frames.spans.push(bytes);
@@ -61,11 +61,12 @@ impl Frames {
     }
 }
 
-/// Where a link leads; only owners and owned objects belong to a view.
-fn edge(link: &LinkFrame<'_>) -> Option<(Edge, ObjectKey)> {
+/// Where a link leads.
+fn edge(link: &LinkFrame<'_>) -> (Edge, ObjectKey) {
     let edge = match link.role {
+        role if !link.is_owner() => Edge::Other { role, class: link.class.to_owned() },
         LinkRole::Parent => Edge::Owner,
         LinkRole::Child => Edge::Owned,
     };
-    link.is_owner().then(|| (edge, link.target.to_owned()))
+    (edge, link.target.to_owned())
 }

@@ -6,10 +6,12 @@
 //! Never here: what the facts mean.
 
 mod base;
+mod earlier;
 mod frames;
 mod meter;
 mod object;
 mod range;
+mod said;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -18,8 +20,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use kausal_object::ObjectKey;
 use kausal_store::StoredTrace;
-use kausal_story::mode::Reach as Modifier;
-use kausal_story::{Gathered, GatheredObject, Relation};
+use kausal_story::{Gathered, GatheredObject, Mode, Relation};
 use kausal_trace::{Day, KeyHash, TraceId, UnixNanos, Window};
 
 use crate::error::ReadError;
@@ -33,8 +34,6 @@ use walk::{Node, Reach, Via, Walk};
 
 /// Windows before the range that are looked into, per object, for what was before it.
 const BASE_ROUNDS_MAX: usize = 6;
-/// Names in a warning; the rest is a number.
-const NAMES_MAX: usize = 5;
 
 /// Which time is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +57,7 @@ pub(crate) fn gather(
     meter: &mut Meter<'_>,
     root: &ObjectKey,
     when: When,
-    modifier: Modifier,
+    mode: Mode,
     horizon: (Day, Day),
 ) -> Result<Option<Gathering>, ReadError> {
     let catalogue = root_catalogue(meter, root, when, horizon)?;
@@ -68,10 +67,10 @@ pub(crate) fn gather(
         When::Wish(from, to) => range::resolve(&windows, from, to),
     };
     let Some(range) = range else { return Ok(None) };
-    let reach = Reach::of(modifier, meter.limits.depth_max);
+    let reach = Reach::of(mode, meter.limits.depth_max);
     let mut plan = Plan::new(root.clone(), reach, range, meter.limits.objects_max);
     plan.take_root(catalogue);
-    plan.follow_links(meter)?;
+    plan.follow_links(meter, horizon.0)?;
     plan.read_facts(meter)?;
     plan.read_bases(meter)?;
     Ok(Some(Gathering { gathered: plan.finish(root), range }))
@@ -141,42 +140,49 @@ impl Plan {
         Self { range, walk, members: Vec::new(), warnings: Vec::new() }
     }
 
-    /// Links and frames of the range's days, windows of all days.
+    /// Links and frames of the range's days, windows of all days; links of an earlier day where
+    /// the range has none.
     fn take_root(&mut self, catalogue: Vec<(Day, Frames)>) {
         let days: BTreeSet<_> = self.range.days().collect();
         let mut root = Frames::default();
-        for (day, frames) in catalogue {
+        let mut earlier = Vec::new();
+        for (day, mut frames) in catalogue {
             if days.contains(&day) {
                 root.absorb(frames);
-            } else {
-                root.windows.extend(frames.windows);
-                root.strangers.extend(frames.strangers);
+                continue;
+            }
+            root.windows.append(&mut frames.windows);
+            root.strangers.append(&mut frames.strangers);
+            if days.first().is_some_and(|first| day < *first) {
+                earlier.push((day, frames));
             }
         }
+        earlier.sort_unstable_by_key(|(day, _)| std::cmp::Reverse(*day));
+        earlier::fill(&mut root, earlier.into_iter().map(|(_, frames)| frames));
         self.take(0, root);
     }
 
-    fn follow_links(&mut self, meter: &mut Meter<'_>) -> Result<(), ReadError> {
+    fn follow_links(&mut self, meter: &mut Meter<'_>, oldest: Day) -> Result<(), ReadError> {
         loop {
             let level: Vec<_> = self.walk.next_level().into_iter().filter(|at| *at > 0).collect();
             if level.is_empty() {
                 break;
             }
             if meter.is_late() {
-                let limit = meter.limits.time_max.as_millis();
-                self.warnings.push(format!(
-                    "links of {} objects not followed: {limit} ms were used up; open them by \
-                     themselves",
-                    level.len()
-                ));
+                self.warnings.push(said::late(level.len(), meter.limits.time_max));
                 break;
             }
-            for (at, frames) in self.read_level(meter, &level)? {
+            let mut read = self.read_level(meter, &level)?;
+            if let Some(before) = self.range.days().next() {
+                earlier::read(meter, &self.walk, &mut read, (oldest, before))?;
+            }
+            for (at, frames) in read {
                 self.take(at, frames);
             }
         }
         self.members.resize_with(self.walk.nodes().len(), Member::default);
-        self.tell_left_out(meter.limits.objects_max);
+        self.warnings.extend(said::left_out(&self.walk.left_out(), meter.limits.objects_max));
+        self.warnings.extend(said::too_far(&self.walk.too_far(), meter.limits.depth_max));
         Ok(())
     }
 
@@ -211,7 +217,7 @@ impl Plan {
     fn take(&mut self, at: usize, frames: Frames) {
         let (first, last) = (self.range.first(), self.range.last());
         let Some(node) = self.walk.nodes().get(at) else { return };
-        self.warnings.extend(frame_warnings(&node.key, &frames));
+        self.warnings.extend(said::frames(&node.key, &frames));
         let member = Member {
             windows: frames.windows.range(first..=last).copied().collect(),
             before: frames.windows.range(..first).copied().collect(),
@@ -226,21 +232,6 @@ impl Plan {
         self.walk.learn(at, frames.links);
     }
 
-    fn tell_left_out(&mut self, objects_max: usize) {
-        let left_out = self.walk.left_out();
-        if left_out.len() == 0 {
-            return;
-        }
-        let count = left_out.len();
-        let names: Vec<_> = left_out.take(NAMES_MAX).map(ToString::to_string).collect();
-        let more = if count > names.len() { ", …" } else { "" };
-        self.warnings.push(format!(
-            "{count} linked objects left out: one view has at most {objects_max}; open them by \
-             themselves: {}{more}",
-            names.join(", ")
-        ));
-    }
-
     /// The facts of every (object, window) pair that exists, in one call.
     fn read_facts(&mut self, meter: &mut Meter<'_>) -> Result<(), ReadError> {
         let pairs = self.members.iter().enumerate();
@@ -248,14 +239,7 @@ impl Plan {
         let pairs: Vec<_> = pairs.collect();
         let cut = self.read_windows(meter, &pairs)?.1;
         if cut > 0 {
-            let limits = meter.limits;
-            self.warnings.push(format!(
-                "facts of {cut} of {} half hours left out: one view reads at most {} spans or {} \
-                 MiB; ask for a shorter time (from, to) or a smaller mode",
-                pairs.len(),
-                limits.spans_max,
-                limits.bytes_max >> 20
-            ));
+            self.warnings.push(said::cut(cut, pairs.len(), meter.limits));
         }
         Ok(())
     }
@@ -337,10 +321,12 @@ impl Plan {
             .zip(facts)
             .map(|(node, facts)| facts || matches!(node.via, Via::Asked | Via::Owner))
             .collect();
-        for (at, node) in nodes.iter().enumerate().rev() {
-            let kept = keep.get(at).copied().unwrap_or(false);
-            if let Some(from) = keep.get_mut(node.from) {
-                *from |= kept;
+        for at in 0..nodes.len() {
+            let mut lead = nodes.get(at).filter(|_| keep.get(at) == Some(&true));
+            while let Some(node) = lead {
+                let new =
+                    keep.get_mut(node.from).is_some_and(|keep| !std::mem::replace(keep, true));
+                lead = nodes.get(node.from).filter(|_| new);
             }
         }
         keep
@@ -349,10 +335,13 @@ impl Plan {
 
 fn relation(node: &Node, nodes: &[Node]) -> Relation {
     let from = || nodes.get(node.from).map(|from| from.key.clone()).unwrap_or_default();
-    match node.via {
+    match &node.via {
         Via::Asked => Relation::Root,
         Via::Owned => Relation::Owned { parent: from(), depth: node.steps },
         Via::Owner => Relation::Ancestor { child: from(), depth: node.steps },
+        Via::Other { role, class } => {
+            Relation::Related { to: from(), role: *role, class: class.clone() }
+        }
         Via::Namespace => Relation::Namespace,
     }
 }
@@ -366,15 +355,4 @@ fn namespace_of(key: &ObjectKey) -> Option<ObjectKey> {
         namespace: String::new(),
         name: key.namespace.clone(),
     })
-}
-
-fn frame_warnings(key: &ObjectKey, frames: &Frames) -> Vec<String> {
-    let mut warnings = Vec::new();
-    if frames.malformed > 0 {
-        warnings.push(format!("{key}: {} stored frames cannot be read", frames.malformed));
-    }
-    if let Some(stranger) = frames.strangers.first() {
-        warnings.push(format!("{key} and {stranger} share a hash; only the first is shown"));
-    }
-    warnings
 }

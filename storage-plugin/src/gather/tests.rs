@@ -2,8 +2,7 @@
 
 use kausal_object::ObjectKey;
 use kausal_store::SpanStore;
-use kausal_story::mode::Reach as Modifier;
-use kausal_story::{GatheredObject, Relation};
+use kausal_story::{GatheredObject, Mode, Relation};
 use kausal_trace::{Day, KeyHash, SpanRef, ViewId, Window};
 
 use super::{Gathering, Meter, Range, When, gather, object_of};
@@ -13,16 +12,16 @@ use crate::{ReadConfig, ReadError};
 
 const DEPLOY: &str = "c1/apps/deployments/shop/web";
 
-fn gathered(bed: &Bed, config: ReadConfig, when: When, reach: Modifier) -> Option<Gathering> {
+fn gathered(bed: &Bed, config: ReadConfig, when: When, mode: Mode) -> Option<Gathering> {
     let (limits, stop) = (config.validate().unwrap(), Stop::default());
     let stats = bed.store.stats().unwrap();
     let horizon = (Day::of(stats.oldest.unwrap()), Day::of(stats.newest.unwrap()));
     let mut meter = Meter::start(&*bed.store, &limits, &stop);
-    gather(&mut meter, &key(DEPLOY), when, reach, horizon).unwrap()
+    gather(&mut meter, &key(DEPLOY), when, mode, horizon).unwrap()
 }
 
-fn all(bed: &Bed, reach: Modifier) -> Gathering {
-    gathered(bed, ReadConfig::default(), When::Wish(None, None), reach).expect("facts")
+fn all(bed: &Bed, mode: Mode) -> Gathering {
+    gathered(bed, ReadConfig::default(), When::Wish(None, None), mode).expect("facts")
 }
 
 fn names(gathering: &Gathering) -> Vec<&str> {
@@ -42,8 +41,8 @@ fn audits(object: &GatheredObject) -> usize {
 fn the_mode_says_how_far_links_are_followed() {
     let bed = Bed::new();
     bed.store(web(2));
-    assert_eq!(names(&all(&bed, Modifier::Object)), ["web"]);
-    let tree = all(&bed, Modifier::OwnedObjects);
+    assert_eq!(names(&all(&bed, Mode::default())), ["web"]);
+    let tree = all(&bed, Mode::OWNED_OBJECTS);
     assert_eq!(names(&tree), ["web", "web-1", "web-1-0000", "web-1-0001"]);
     assert!(tree.gathered.warnings.is_empty(), "{:?}", tree.gathered.warnings);
     assert_eq!(audits(object(&tree, "web")), 3);
@@ -62,7 +61,7 @@ fn the_namespace_comes_along_when_something_happened_to_it() {
     let namespace = key("c1//namespaces//shop");
     facts.act(&namespace, Act { at: at(600), verb: "delete", ..Act::default() });
     bed.store(facts);
-    let gathering = all(&bed, Modifier::Object);
+    let gathering = all(&bed, Mode::default());
     assert_eq!(object(&gathering, "shop").relation, Relation::Namespace);
     assert_eq!(audits(object(&gathering, "shop")), 1);
 }
@@ -75,13 +74,13 @@ fn without_a_wish_it_is_the_newest_24_hours_with_facts() {
         facts.act(&key(DEPLOY), Act { at: at(hours * 3_600), ..Act::default() });
     }
     bed.store(facts);
-    let range = all(&bed, Modifier::Object).range;
+    let range = all(&bed, Mode::default()).range;
     assert_eq!((range.from, range.to), (at(-2 * 3_600), at(1_800)));
     let wish = When::Wish(None, Some(at(-3 * 3_600)));
-    let before = gathered(&bed, ReadConfig::default(), wish, Modifier::Object).unwrap().range;
+    let before = gathered(&bed, ReadConfig::default(), wish, Mode::default()).unwrap().range;
     assert_eq!((before.from, before.to), (at(-25 * 3_600), at(-3 * 3_600)));
     let wish = When::Wish(Some(at(3_600)), None);
-    assert!(gathered(&bed, ReadConfig::default(), wish, Modifier::Object).is_none());
+    assert!(gathered(&bed, ReadConfig::default(), wish, Mode::default()).is_none());
 }
 
 #[test]
@@ -96,7 +95,7 @@ fn what_was_before_the_range_is_read_as_far_as_a_state() {
         .act(&deploy, Act { at: at(-28 * 3_600), code: 403, version: 3, ..patch })
         .act(&deploy, Act { at: at(0), version: 4, ..patch });
     bed.store(facts);
-    let gathering = all(&bed, Modifier::Object);
+    let gathering = all(&bed, Mode::default());
     assert_eq!(gathering.gathered.from, T0);
     let starts: Vec<_> = gathering.gathered.objects[0]
         .spans
@@ -117,7 +116,7 @@ fn a_range_that_begins_with_the_creation_has_no_before() {
         .act(&deploy, Act { at: at(-30 * 3_600), uid: "old", ..Act::default() })
         .act(&deploy, Act { at: at(0), verb: "create", code: 201, ..Act::default() });
     bed.store(facts);
-    assert_eq!(audits(object(&all(&bed, Modifier::Object), "web")), 1);
+    assert_eq!(audits(object(&all(&bed, Mode::default()), "web")), 1);
 }
 
 #[test]
@@ -137,7 +136,7 @@ fn links_of_yesterday_hold_today_and_lead_to_nothing_old() {
         .owns(&set, &pod, today);
     bed.store(facts);
     let range = When::Exactly(Range::of_windows(Window::of(T0), Window::of(T0)));
-    let reach = Modifier::OwnedObjects;
+    let reach = Mode::OWNED_OBJECTS;
     let gathering = gathered(&bed, ReadConfig::default(), range, reach).unwrap();
     // The set has no facts in the range and stays, because it leads to the pod.
     assert_eq!(names(&gathering), ["web", "web-1", "new"]);
@@ -148,7 +147,7 @@ fn budgets_leave_out_and_say_so() {
     let bed = Bed::new();
     bed.store(web(20));
     let check = |config: ReadConfig, expect: &str| {
-        let (wish, reach) = (When::Wish(None, None), Modifier::OwnedObjects);
+        let (wish, reach) = (When::Wish(None, None), Mode::OWNED_OBJECTS);
         let gathering = gathered(&bed, config, wish, reach).unwrap();
         let warnings = gathering.gathered.warnings.join("\n");
         assert!(warnings.contains(expect), "{warnings}");
@@ -159,7 +158,7 @@ fn budgets_leave_out_and_say_so() {
     let gathering = check(few, "18 linked objects left out");
     assert!(gathering.gathered.warnings[0].contains("pods/shop/web-1-0002"));
     let shallow = ReadConfig { depth_max: 1, ..ReadConfig::default() };
-    let (wish, reach) = (When::Wish(None, None), Modifier::OwnedObjects);
+    let (wish, reach) = (When::Wish(None, None), Mode::OWNED_OBJECTS);
     let gathering = gathered(&bed, shallow, wish, reach).unwrap();
     assert_eq!(names(&gathering), ["web", "web-1"]);
     // The catalogues alone have 65 frames; what is left is given to the object asked for first.

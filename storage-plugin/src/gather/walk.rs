@@ -1,13 +1,14 @@
 //! Follows links breadth first: which objects belong to a view, before any fact of them is read.
 //!
 //! Promise: the same links give the same objects in the same order; cycles and several parents
-//! end; what the budget leaves out is counted and named.
+//! end; what the budget of objects or of steps leaves out is counted and named.
 //! Never here: the store. The caller reads a level of catalogues and teaches them.
 
 use std::collections::{BTreeSet, HashMap};
 
 use kausal_object::ObjectKey;
-use kausal_story::mode::Reach as Modifier;
+use kausal_story::mode::{LinkSelector, Links, Siblings};
+use kausal_story::{LinkRole, Mode};
 
 /// How far links are followed from the object asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,23 +19,29 @@ pub(crate) struct Reach {
     pub(crate) down: usize,
     /// Whether owned objects of the owners belong to it, too.
     pub(crate) siblings: bool,
+    /// Steps along links that are no owner references, from every object.
+    pub(crate) other: usize,
 }
 
 impl Reach {
-    /// How far the modifier of a mode reaches, `depth_max` steps at most in either direction.
-    pub(crate) fn of(modifier: Modifier, depth_max: usize) -> Self {
-        let (up, down, siblings) = match modifier {
-            Modifier::Object => (0, 0, false),
-            Modifier::Ancestors => (depth_max, 0, false),
-            Modifier::OwnedObjects => (0, depth_max, false),
-            Modifier::FullTree => (depth_max, depth_max, true),
-        };
-        Self { up, down, siblings }
+    /// How far a mode reaches, `depth_max` steps at most in any direction.
+    pub(crate) fn of(mode: Mode, depth_max: usize) -> Self {
+        mode.links().fold(Self::default(), |reach, links| reach.with(links, depth_max))
+    }
+
+    fn with(self, selector: LinkSelector, depth_max: usize) -> Self {
+        let (up, down) = (selector.up.min(depth_max), selector.down.min(depth_max));
+        match selector.links {
+            Links::Owner => {
+                Self { up, down, siblings: selector.siblings == Siblings::Along, ..self }
+            }
+            Links::Other => Self { other: up.max(down), ..self },
+        }
     }
 }
 
 /// How an object came into a view.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Via {
     /// It was asked for.
     Asked,
@@ -42,17 +49,49 @@ pub(crate) enum Via {
     Owner,
     /// Another owns it.
     Owned,
+    /// Another kind of link leads to it.
+    Other {
+        /// What it is to the object it was found at.
+        role: LinkRole,
+        /// What the link says.
+        class: String,
+    },
     /// It is the Namespace of the object asked for.
     Namespace,
 }
 
 /// What the other end of a link is to the object whose catalogue holds it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Edge {
     /// It owns this object.
     Owner,
     /// This object owns it.
     Owned,
+    /// They are related otherwise.
+    Other {
+        /// What the other is to this object.
+        role: LinkRole,
+        /// What the link says.
+        class: String,
+    },
+}
+
+/// Steps that may still be made from an object; `None` where the way does not lead at all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Room {
+    up: Option<usize>,
+    down: Option<usize>,
+    other: Option<usize>,
+}
+
+impl Room {
+    fn union(self, other: Self) -> Self {
+        Self {
+            up: self.up.max(other.up),
+            down: self.down.max(other.down),
+            other: self.other.max(other.other),
+        }
+    }
 }
 
 /// An object of the view.
@@ -64,8 +103,7 @@ pub(crate) struct Node {
     pub(crate) from: usize,
     /// Steps up or down since the direction last changed; 0 for the object asked for.
     pub(crate) steps: u32,
-    up: usize,
-    down: usize,
+    room: Room,
     links: Option<Vec<(Edge, ObjectKey)>>,
 }
 
@@ -78,6 +116,7 @@ pub(crate) struct Walk {
     known: HashMap<ObjectKey, usize>,
     level: Vec<usize>,
     left_out: BTreeSet<ObjectKey>,
+    too_far: BTreeSet<ObjectKey>,
 }
 
 impl Walk {
@@ -89,15 +128,17 @@ impl Walk {
             known: HashMap::new(),
             level: Vec::new(),
             left_out: BTreeSet::new(),
+            too_far: BTreeSet::new(),
         };
-        walk.add(root, Via::Asked, 0, (reach.up, reach.down));
+        let (up, down, other) = (way(reach.up), way(reach.down), way(reach.other));
+        walk.add(root, Via::Asked, 0, Room { up, down, other });
         walk
     }
 
     /// Adds an object whose links are not followed.
     pub(crate) fn add_aside(&mut self, key: ObjectKey, via: Via) {
         if !self.known.contains_key(&key) {
-            self.add(key, via, 0, (0, 0));
+            self.add(key, via, 0, Room::default());
         }
     }
 
@@ -122,20 +163,33 @@ impl Walk {
         &self.nodes
     }
 
+    /// Whether links of an object would be followed, if it had any.
+    pub(crate) fn wants_links(&self, index: usize) -> bool {
+        self.nodes.get(index).is_some_and(|node| node.room != Room::default())
+    }
+
     /// Objects that did not fit, in order.
-    pub(crate) fn left_out(&self) -> impl ExactSizeIterator<Item = &ObjectKey> {
-        self.left_out.iter()
+    pub(crate) fn left_out(&self) -> Vec<&ObjectKey> {
+        self.left_out.iter().collect()
+    }
+
+    /// Objects that are more steps away than are made, in order.
+    pub(crate) fn too_far(&self) -> Vec<&ObjectKey> {
+        self.too_far.iter().filter(|key| !self.known.contains_key(*key)).collect()
     }
 
     /// Visits what an object links to; answers with objects that are to be followed again, because
     /// a shorter way to them was found.
     fn follow(&mut self, index: usize) -> Vec<usize> {
         let Some(node) = self.nodes.get_mut(index) else { return Vec::new() };
-        let (up, down) = (node.up, node.down);
+        let room = node.room;
         let links = node.links.take().unwrap_or_default();
-        let again = links.iter().filter_map(|(edge, key)| {
-            let (via, room) = self.step(*edge, up, down)?;
-            self.visit(key, via, index, room)
+        let again = links.iter().filter_map(|(edge, key)| match self.step(edge, room)? {
+            Step::To(via, room) => self.visit(key, via, index, room),
+            Step::TooFar => {
+                self.too_far.insert(key.clone());
+                None
+            }
         });
         let again = again.collect();
         if let Some(node) = self.nodes.get_mut(index) {
@@ -144,23 +198,28 @@ impl Walk {
         again
     }
 
-    /// Where a link leads from an object with this much room, and the room left there.
-    fn step(&self, edge: Edge, up: usize, down: usize) -> Option<(Via, (usize, usize))> {
-        let below_owner = if self.reach.siblings { self.reach.down } else { 0 };
-        match edge {
-            Edge::Owner if up > 0 => Some((Via::Owner, (up - 1, below_owner))),
-            Edge::Owned if down > 0 => Some((Via::Owned, (0, down - 1))),
-            _ => None,
-        }
+    /// Where a link leads from an object with this much room.
+    fn step(&self, edge: &Edge, room: Room) -> Option<Step> {
+        let left = match edge {
+            Edge::Owner => room.up,
+            Edge::Owned => room.down,
+            // So few steps are what the mode means; nothing is cut.
+            Edge::Other { .. } => room.other.filter(|steps| *steps > 0),
+        };
+        let Some(left) = left?.checked_sub(1) else { return Some(Step::TooFar) };
+        let other = way(self.reach.other);
+        let below_owner = way(self.reach.down).filter(|_| self.reach.siblings);
+        Some(match edge {
+            Edge::Owner => Step::To(Via::Owner, Room { up: Some(left), down: below_owner, other }),
+            Edge::Owned => Step::To(Via::Owned, Room { up: None, down: Some(left), other }),
+            Edge::Other { role, class } => {
+                let via = Via::Other { role: *role, class: class.clone() };
+                Step::To(via, Room { up: None, down: None, other: Some(left) })
+            }
+        })
     }
 
-    fn visit(
-        &mut self,
-        key: &ObjectKey,
-        via: Via,
-        from: usize,
-        room: (usize, usize),
-    ) -> Option<usize> {
+    fn visit(&mut self, key: &ObjectKey, via: Via, from: usize, room: Room) -> Option<usize> {
         let Some(&index) = self.known.get(key) else {
             if self.nodes.len() >= self.objects_max {
                 self.left_out.insert(key.clone());
@@ -169,32 +228,53 @@ impl Walk {
             }
             return None;
         };
+        let steps = self.steps(&via, from);
         let node = self.nodes.get_mut(index)?;
-        if room.0 <= node.up && room.1 <= node.down {
+        if matches!(node.via, Via::Other { .. }) && !matches!(via, Via::Other { .. }) {
+            (node.via, node.from, node.steps) = (via, from, steps);
+        }
+        let union = node.room.union(room);
+        if union == node.room {
             return None;
         }
-        (node.up, node.down) = (node.up.max(room.0), node.down.max(room.1));
+        node.room = union;
         node.links.is_some().then_some(index)
     }
 
-    fn add(&mut self, key: ObjectKey, via: Via, from: usize, (up, down): (usize, usize)) {
+    fn add(&mut self, key: ObjectKey, via: Via, from: usize, room: Room) {
         let index = self.nodes.len();
-        let before = self.nodes.get(from).filter(|node| node.via == via);
-        let steps = match via {
-            Via::Asked | Via::Namespace => 0,
-            Via::Owner | Via::Owned => before.map_or(1, |node| node.steps + 1),
-        };
+        let steps = self.steps(&via, from);
         self.known.insert(key.clone(), index);
-        self.nodes.push(Node { key, via, from, steps, up, down, links: None });
+        self.nodes.push(Node { key, via, from, steps, room, links: None });
         self.level.push(index);
     }
+
+    fn steps(&self, via: &Via, from: usize) -> u32 {
+        let before = self.nodes.get(from).filter(|node| node.via == *via);
+        match via {
+            Via::Asked | Via::Namespace => 0,
+            Via::Other { .. } => 1,
+            Via::Owner | Via::Owned => before.map_or(1, |node| node.steps + 1),
+        }
+    }
+}
+
+/// A direction that leads nowhere is none at all.
+fn way(steps: usize) -> Option<usize> {
+    (steps > 0).then_some(steps)
+}
+
+/// What becomes of a link.
+enum Step {
+    To(Via, Room),
+    TooFar,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// `a>b` means that a owns b.
+    /// `a>b` means that a owns b, `a~b` that a uses b.
     fn walk(root: &str, reach: Reach, objects_max: usize, links: &[&str]) -> Walk {
         let mut walk = Walk::new(key(root), reach, objects_max);
         loop {
@@ -212,6 +292,12 @@ mod tests {
     fn links_of(name: &str, links: &[&str]) -> Vec<(Edge, ObjectKey)> {
         let mut found = Vec::new();
         for link in links {
+            if let Some((user, used)) = link.split_once('~') {
+                let other = |role| Edge::Other { role, class: "configmap".to_owned() };
+                found.extend((user == name).then(|| (other(LinkRole::Child), key(used))));
+                found.extend((used == name).then(|| (other(LinkRole::Parent), key(user))));
+                continue;
+            }
             let (above, below) = link.split_once('>').unwrap();
             if above == name {
                 found.push((Edge::Owned, key(below)));
@@ -234,9 +320,9 @@ mod tests {
     }
 
     const TREE: [&str; 5] = ["deploy>rs1", "deploy>rs2", "rs1>pod1", "rs1>pod2", "rs2>pod3"];
-    const PLAIN: Reach = Reach { up: 0, down: 0, siblings: false };
+    const PLAIN: Reach = Reach { up: 0, down: 0, siblings: false, other: 0 };
     const OWNED: Reach = Reach { down: 3, ..PLAIN };
-    const FULL: Reach = Reach { up: 3, down: 3, siblings: true };
+    const FULL: Reach = Reach { up: 3, down: 3, siblings: true, other: 0 };
 
     #[test]
     fn follows_only_as_far_as_asked() {
@@ -268,7 +354,41 @@ mod tests {
     fn the_budget_names_what_it_leaves_out() {
         let walk = walk("deploy", OWNED, 3, &TREE);
         assert_eq!(walk.nodes().len(), 3);
-        let left: Vec<_> = walk.left_out().map(|key| key.name.as_str()).collect();
-        assert_eq!(left, ["pod1", "pod2", "pod3"]);
+        assert_eq!(names(&walk.left_out()), "pod1 pod2 pod3");
+    }
+
+    fn names(keys: &[&ObjectKey]) -> String {
+        keys.iter().map(|key| key.name.as_str()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn the_budget_of_steps_names_what_lies_beyond() {
+        let check = |root: &str, reach: Reach, expect: &str| {
+            assert_eq!(names(&walk(root, reach, 100, &TREE).too_far()), expect, "{root} {reach:?}");
+        };
+        check("deploy", PLAIN, "");
+        check("deploy", OWNED, "");
+        check("deploy", Reach { down: 1, ..PLAIN }, "pod1 pod2 pod3");
+        check("pod1", Reach { up: 1, ..PLAIN }, "deploy");
+        check("pod1", Reach { up: 1, down: 1, siblings: true, other: 0 }, "deploy");
+        check("pod1", FULL, "");
+    }
+
+    #[test]
+    fn related_objects_are_one_step_from_every_object() {
+        let related = |reach| Reach { other: 1, ..reach };
+        let links = ["rs>pod", "pod~config", "other~config", "pod~node", "far~other", "rs~node"];
+        check("pod", PLAIN, &links, "pod");
+        check("pod", related(PLAIN), &links, "pod config node");
+        check("config", related(PLAIN), &links, "config other pod");
+        check("rs", related(OWNED), &links, "rs pod node config");
+    }
+
+    #[test]
+    fn an_owner_reference_counts_more_than_another_link() {
+        let walk = walk("a", Reach { other: 1, ..OWNED }, 100, &["a~c", "a>b", "b>c", "c>d"]);
+        let found: Vec<_> = walk.nodes().iter().map(|node| (&*node.key.name, &node.via)).collect();
+        assert!(matches!(found[2], ("c", Via::Owned)), "{found:?}");
+        assert!(matches!(found[3], ("d", Via::Owned)), "{found:?}");
     }
 }

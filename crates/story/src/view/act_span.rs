@@ -4,14 +4,26 @@
 //! `message`.
 
 use kausal_object::ObjectKey;
-use kausal_trace::{AttrValue, UnixNanos, ViewEvent, attribute as a};
+use kausal_trace::{AttrValue, SpanKind, UnixNanos, Value, ViewEvent, attribute as a};
 
 use super::change;
+use super::inside::{self, Inside};
+use super::routine;
 use crate::actor::Names;
 use crate::classify::Fold;
 use crate::fact::{AuditFact, EventFact};
 use crate::story::{Act, Base, Outcome};
 use crate::text::effects;
+use crate::world::FactId;
+
+/// What becomes of it: spans have room for more than logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// A log on a span.
+    Log,
+    /// A span.
+    Span,
+}
 
 /// One thing to show, with its attributes.
 #[derive(Debug)]
@@ -20,18 +32,41 @@ pub(super) struct Told {
     pub(super) end: UnixNanos,
     /// `audit`, `change` or `event`.
     pub(super) source: &'static str,
+    /// Service of its span.
+    pub(super) service: String,
+    /// Operation of its span: who and what, the same whenever they do it again.
     pub(super) name: String,
+    /// What it was about.
+    pub(super) summary: String,
     pub(super) attributes: Vec<(String, AttrValue)>,
     pub(super) error: Option<String>,
     /// Sets it apart from all others of its object.
     pub(super) identity: [u8; 8],
+    pub(super) id: Option<FactId>,
+    /// The act it follows from.
+    pub(super) cause: Option<FactId>,
+    /// Who did it.
+    pub(super) actor: String,
+    /// Why `quiet` folds it.
+    pub(super) routine: Option<&'static str>,
+    /// What the apiserver says of its parts.
+    pub(super) inside: Vec<Inside>,
+    caused: bool,
     refused: bool,
     rank: u8,
 }
 
 impl Told {
-    pub(super) fn act(act: &Act, fact: &AuditFact<'_>, names: &Names, root: &ObjectKey) -> Self {
+    pub(super) fn act(
+        act: &Act,
+        fact: &AuditFact<'_>,
+        names: &Names,
+        root: &ObjectKey,
+        shape: Shape,
+    ) -> Self {
         let refused = super::is_refused_act(act);
+        let mut attributes = attributes(act, fact, root);
+        attributes.extend(more(act, fact, shape));
         Self {
             time: act.time,
             end: act.answered.max(act.time),
@@ -41,7 +76,43 @@ impl Told {
             identity: identity(fact.span),
             refused,
             rank: rank(act.folded),
-            attributes: attributes(act, fact, root),
+            attributes,
+            service: "audit".to_owned(),
+            summary: summary(act, names),
+            id: None,
+            cause: None,
+            actor: names.show(&act.actor),
+            routine: routine::reason(act),
+            inside: if shape == Shape::Span { inside::of(fact) } else { Vec::new() },
+            caused: !act.effects.is_empty(),
+        }
+    }
+
+    /// One row for what `quiet` folds.
+    pub(super) fn row(
+        time: UnixNanos,
+        summary: String,
+        attributes: Vec<(String, AttrValue)>,
+        last: &Self,
+    ) -> Self {
+        Self {
+            time,
+            end: time,
+            source: last.source,
+            service: last.source.to_owned(),
+            name: "routine".to_owned(),
+            summary,
+            attributes,
+            error: None,
+            identity: last.identity,
+            id: None,
+            cause: None,
+            actor: String::new(),
+            routine: None,
+            inside: Vec::new(),
+            caused: false,
+            refused: false,
+            rank: rank(Some(Fold::Status)),
         }
     }
 
@@ -66,21 +137,50 @@ impl Told {
             time,
             end: time,
             source: "event",
+            service: "event".to_owned(),
             name: event.reason.to_owned(),
+            summary: event.message.to_owned(),
             attributes: out.0,
             error: warning.then(|| event.message.to_owned()),
             identity: identity(event.span),
+            id: None,
+            cause: None,
+            actor: event.component.to_owned(),
+            routine: None,
+            inside: Vec::new(),
+            caused: false,
             refused: false,
             rank: if warning { 1 } else { 2 },
         }
     }
 
+    /// As a log. Jaeger makes a field `event` of a name: only Events have that one, as scripts
+    /// written for Kelemetry tell them from requests by it.
     pub(super) fn into_event(self) -> ViewEvent {
-        let mut attributes = self.attributes;
-        if let Some(error) = self.error {
-            attributes.push(("error".to_owned(), error.into()));
+        let is_event = self.source == "event";
+        let mut attributes = Vec::with_capacity(self.attributes.len() + 2);
+        if !is_event {
+            attributes.push(("summary".to_owned(), self.summary.into()));
         }
-        ViewEvent { time: self.time, name: self.name, attributes }
+        attributes.extend(self.attributes);
+        attributes.extend(self.error.map(|error| ("error".to_owned(), error.into())));
+        let name = if is_event { self.name } else { String::new() };
+        ViewEvent { time: self.time, name, attributes }
+    }
+
+    /// What follows later is consumed, not called: Jaeger keeps it off the critical path.
+    pub(super) fn kind(&self) -> SpanKind {
+        match self.source {
+            "event" => SpanKind::Internal,
+            _ if self.cause.is_some() => SpanKind::Consumer,
+            _ if self.caused => SpanKind::Producer,
+            _ => SpanKind::Server,
+        }
+    }
+
+    /// How many spans it becomes.
+    pub(super) fn spans(&self) -> usize {
+        1 + self.inside.len()
     }
 
     /// What makes the object's own span an error: somebody who is no controller was refused.
@@ -110,8 +210,13 @@ fn identity(span: Option<kausal_trace::SpanId>) -> [u8; 8] {
     span.map_or([0; 8], |span| span.0)
 }
 
-/// `bob scale: replicas 3 → 5`
+/// `bob scale`
 fn name(act: &Act, names: &Names) -> String {
+    format!("{} {}", names.show(&act.actor), act.title)
+}
+
+/// `bob scale: replicas 3 → 5`
+fn summary(act: &Act, names: &Names) -> String {
     let who = names.show(&act.actor);
     let mark = match act.outcome {
         Outcome::Refused { .. } => "✗ ",
@@ -122,10 +227,19 @@ fn name(act: &Act, names: &Names) -> String {
     format!("{who} {mark}{}{colon}{}", act.title, act.summary)
 }
 
+/// `Conflict: the object has been modified`, then a line a cause, as Kelemetry writes errors.
 fn error(act: &Act) -> Option<String> {
-    let Outcome::Refused { code, reason, message, .. } = &act.outcome else { return None };
-    let text = if message.is_empty() { reason } else { message };
-    Some(if text.is_empty() { code.to_string() } else { text.clone() })
+    let Outcome::Refused { code, reason, message, causes } = &act.outcome else { return None };
+    let code = code.to_string();
+    let reason = if reason.is_empty() { &code } else { reason };
+    let both = |what: &str, text: &str| match (what, text) {
+        ("", text) => text.to_owned(),
+        (what, "") => what.to_owned(),
+        (what, text) => format!("{what}: {text}"),
+    };
+    let first = std::iter::once(both(reason, message));
+    let causes = causes.iter().map(|cause| both(&cause.reason, &cause.message));
+    Some(first.chain(causes).collect::<Vec<_>>().join("\n"))
 }
 
 /// Room for the attributes of an act, with the error that may follow; more make it grow.
@@ -144,11 +258,14 @@ impl Attributes {
 
 fn attributes(act: &Act, fact: &AuditFact<'_>, root: &ObjectKey) -> Vec<(String, AttrValue)> {
     let mut out = Attributes(Vec::with_capacity(ATTRIBUTES_USUAL));
-    out.text("audit", &title(act));
+    out.text("audit", &format!("{}{}", title(act), status(fact.code)));
     out.text("diff", &diff(act));
     if !act.effects.is_empty() {
         let followed = [effects::objects(act, root), effects::pods(act)];
         out.text("effects", followed.join(" ").trim());
+    }
+    if act.outcome == Outcome::NoChange {
+        out.text("verbose", "No-op update");
     }
     if act.base == Base::ChangesInBetweenUnseen {
         out.text("diff.base", "changes in between unseen");
@@ -204,4 +321,71 @@ fn title(act: &Act) -> String {
 fn diff(act: &Act) -> String {
     let lines: Vec<_> = act.changes.iter().map(ToString::to_string).collect();
     lines.join("\n")
+}
+
+/// ` (Conflict)` after what was not done; codes without a known text stand for themselves.
+fn status(code: Option<i64>) -> String {
+    let Some(code) = code.filter(|code| *code >= 300) else { return String::new() };
+    let text = match code {
+        304 => "Not Modified",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        409 => "Conflict",
+        410 => "Gone",
+        413 => "Request Entity Too Large",
+        415 => "Unsupported Media Type",
+        422 => "Unprocessable Entity",
+        429 => "Too Many Requests",
+        500 => "Internal Server Error",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        other => return format!(" ({other})"),
+    };
+    format!(" ({text})")
+}
+
+/// What logs have no room for, and what is stored under names of its own: latencies and admission
+/// on a log, everything on a span.
+fn more(act: &Act, fact: &AuditFact<'_>, shape: Shape) -> Vec<(String, AttrValue)> {
+    let is_shown = |name: &str| match shape {
+        Shape::Log => name.starts_with(a::LATENCY_PREFIX) || name.starts_with(a::ADMISSION_PREFIX),
+        Shape::Span => true,
+    };
+    let stored = fact.more.iter().filter(|(name, _)| is_shown(name));
+    let mut out = Attributes::default();
+    out.0.extend(stored.filter_map(|(name, value)| Some(((*name).to_owned(), plain(value)?))));
+    if shape == Shape::Span {
+        out.text("http.request.method", method(act));
+        if act.folded.is_none() {
+            out.text(a::REQUEST_OBJECT, fact.request);
+        }
+    }
+    out.0
+}
+
+fn plain(value: &Value<'_>) -> Option<AttrValue> {
+    Some(match value {
+        Value::Str(text) => (*text).into(),
+        Value::Bool(flag) => (*flag).into(),
+        Value::Int(number) => (*number).into(),
+        Value::Strs(texts) => {
+            texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>().into()
+        }
+        Value::Other => return None,
+    })
+}
+
+/// The HTTP method that the apiserver takes a verb from; none where several lead to it.
+fn method(act: &Act) -> &'static str {
+    match act.verb.as_str() {
+        "create" => "POST",
+        "update" => "PUT",
+        "patch" => "PATCH",
+        "delete" | "deletecollection" => "DELETE",
+        "get" | "list" | "watch" => "GET",
+        _ => "",
+    }
 }

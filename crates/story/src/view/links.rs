@@ -9,7 +9,7 @@ use kausal_object::KeyRef;
 
 use crate::frames::LinkRole;
 use crate::gathered::Relation;
-use crate::world::World;
+use crate::world::{Record, World};
 
 /// Objects of a world, placed.
 #[derive(Debug, Default)]
@@ -86,8 +86,7 @@ impl Tree {
         }
         for &top in tops.iter().filter(|top| **top != root) {
             self.parents[top] = Some(root);
-            let key = world.objects[top].key;
-            self.warnings.push(format!("the owner of {key} is not in this view"));
+            self.warnings.extend(missing_owner(&world.objects[top]));
         }
         let mut children: Vec<Vec<usize>> = vec![Vec::new(); self.parents.len()];
         for (child, parent) in self.parents.iter().enumerate() {
@@ -100,6 +99,21 @@ impl Tree {
             self.order.push(object);
             next.extend(children[object].iter().rev());
         }
+    }
+}
+
+/// Says whose owner is missing. What merely owns a part of the view, beside the root, has none; that
+/// it does is said with what it owns.
+fn missing_owner(record: &Record<'_>) -> Option<String> {
+    let owners =
+        record.links.iter().filter(|link| link.is_owner() && link.role == LinkRole::Parent);
+    let key = record.key;
+    match (owners.map(|link| link.target).min(), record.relation) {
+        (Some(owner), _) => {
+            Some(format!("{owner}, the owner of {key}, is not in this view; open it by itself"))
+        }
+        (None, Relation::Ancestor { .. }) => None,
+        (None, _) => Some(format!("the owner of {key} is not in this view")),
     }
 }
 
@@ -126,7 +140,7 @@ fn owners(world: &World<'_>, shown: &[usize]) -> Vec<Vec<usize>> {
         match record.relation {
             Relation::Owned { parent, .. } => add(Some(object), at.get(&parent.as_ref()).copied()),
             Relation::Ancestor { child, .. } => add(at.get(&child.as_ref()).copied(), Some(object)),
-            Relation::Root | Relation::Namespace => {}
+            Relation::Root | Relation::Related { .. } | Relation::Namespace => {}
         }
         let states = record.lives.all.iter().flat_map(|life| &life.states);
         for owner in states.flat_map(|state| &state.head.owners) {
@@ -138,6 +152,11 @@ fn owners(world: &World<'_>, shown: &[usize]) -> Vec<Vec<usize>> {
     for owners in &mut found {
         owners.sort_unstable();
         owners.dedup();
+    }
+    for &object in shown.iter().filter(|object| found[**object].is_empty()).collect::<Vec<_>>() {
+        if let Relation::Related { to, .. } = world.objects[object].relation {
+            found[object].extend(at.get(&to.as_ref()).copied().filter(|to| *to != object));
+        }
     }
     found
 }

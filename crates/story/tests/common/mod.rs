@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
 use kausal_object::{ObjectKey, is_own_kind, kinds};
-use kausal_story::{Gathered, GatheredObject, Reach, Relation};
+use kausal_story::{Gathered, GatheredObject, Mode, Relation};
 use kausal_trace::natural::{AuditIdentity, EventIdentity, LinkIdentity};
 use kausal_trace::{Day, NewSpan, SpanBatch, SpanId, SpanWriter, TraceId, UnixNanos, Window};
 use kausal_trace::{KeyHash, attribute as a};
@@ -49,6 +49,15 @@ pub(crate) fn key(group: &str, resource: &str, namespace: &str, name: &str) -> O
 
 pub(crate) fn web() -> ObjectKey {
     key("apps", "deployments", "shop", "web")
+}
+
+/// Which owner references are followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    Object,
+    FullTree,
+    Ancestors,
+    OwnedObjects,
 }
 
 impl Capture {
@@ -212,6 +221,18 @@ impl Capture {
             .str(a::LINK_CLASS, "owner");
         drop(out);
         self.add(key, &batch);
+    }
+
+    /// Gathers as the reader does for a mode; links other than owner references are in no capture.
+    pub(crate) fn gather_for(&self, root: &ObjectKey, mode: Mode) -> Gathered {
+        let mut names = mode.modifiers().map(|modifier| modifier.name);
+        let reach = names.find_map(|name| match name {
+            "full tree" => Some(Reach::FullTree),
+            "ancestors" => Some(Reach::Ancestors),
+            "owned objects" => Some(Reach::OwnedObjects),
+            _ => None,
+        });
+        self.gather(root, reach.unwrap_or(Reach::Object))
     }
 
     /// Gathers as the reader does for `kausal trace` (owned objects and the Namespace) or a view.

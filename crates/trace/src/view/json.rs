@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::{AttrValue, ViewEvent, ViewSpan, groups};
 use crate::attribute::{HOST_NAME, HOST_NAME_VALUE, K8S_CLUSTER_NAME, SERVICE_NAME};
+use crate::id::SpanId;
 
 const STATUS_ERROR: u8 = 2;
 
@@ -44,6 +45,11 @@ fn span_json(span: &ViewSpan) -> Value {
     if !span.events.is_empty() {
         put("events", span.events.iter().map(event_json).collect());
     }
+    if !span.links.is_empty() {
+        let trace = span.trace.to_string();
+        let link = |id: &SpanId| json!({"traceId": trace, "spanId": id.to_string()});
+        put("links", span.links.iter().map(link).collect());
+    }
     match span.error.as_deref() {
         Some("") => put("status", json!({"code": STATUS_ERROR})),
         Some(message) => put("status", json!({"message": message, "code": STATUS_ERROR})),
@@ -53,11 +59,15 @@ fn span_json(span: &ViewSpan) -> Value {
 }
 
 fn event_json(event: &ViewEvent) -> Value {
-    let mut out = json!({"timeUnixNano": event.time.0.to_string(), "name": event.name});
-    if let (Some(out), false) = (out.as_object_mut(), event.attributes.is_empty()) {
+    let mut out = Map::new();
+    out.insert("timeUnixNano".to_owned(), json!(event.time.0.to_string()));
+    if !event.name.is_empty() {
+        out.insert("name".to_owned(), json!(event.name));
+    }
+    if !event.attributes.is_empty() {
         out.insert("attributes".to_owned(), attributes(&event.attributes));
     }
-    out
+    Value::Object(out)
 }
 
 fn attributes(pairs: &[(String, AttrValue)]) -> Value {

@@ -30,6 +30,7 @@ pub(crate) mod span {
     pub(crate) const DROPPED_ATTRIBUTES: u32 = 10;
     pub(crate) const EVENTS: u32 = 11;
     pub(crate) const DROPPED_EVENTS: u32 = 12;
+    pub(crate) const LINKS: u32 = 13;
     pub(crate) const STATUS: u32 = 15;
 }
 
@@ -38,6 +39,12 @@ pub(crate) mod event {
     pub(crate) const TIME: u32 = 1;
     pub(crate) const NAME: u32 = 2;
     pub(crate) const ATTRIBUTES: u32 = 3;
+}
+
+/// `Span.Link`.
+pub(crate) mod link {
+    pub(crate) const TRACE_ID: u32 = 1;
+    pub(crate) const SPAN_ID: u32 = 2;
 }
 
 /// `KeyValue`.
