@@ -7,6 +7,7 @@
 pub mod attribute;
 pub mod batch;
 pub mod export;
+pub mod foreign;
 pub mod id;
 pub mod natural;
 mod pack;
