@@ -34,6 +34,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run everything in one process: webhook in, store, views out
     AllInOne(AllInOne),
+    /// Run the reading side alone: spans in by OTLP, store, views out
+    StoragePlugin(StoragePlugin),
     /// Read audit log files into the store
     Ingest(Ingest),
     /// Tell the story of an object: `kausal trace deploy/web -n shop`
@@ -120,12 +122,20 @@ fn server(url: &str) -> Result<Place, UsageError> {
 /// `kausal all-in-one` and `kausal demo`.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct AllInOne {
-    /// Folder of the embedded store [default: ./kausal-data]
-    #[arg(long, env = "KAUSAL_STORE", value_name = "DIR")]
-    pub(crate) store: Option<PathBuf>,
     /// Where the audit webhook listens [default: 127.0.0.1:8080]
     #[arg(long, env = "KAUSAL_WEBHOOK_LISTEN", value_name = "ADDR")]
     pub(crate) webhook_listen: Option<SocketAddr>,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would print it as the text of a group")]
+    pub(crate) plugin: StoragePlugin,
+}
+
+/// `kausal storage-plugin`.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct StoragePlugin {
+    /// Folder of the embedded store [default: ./kausal-data]
+    #[arg(long, env = "KAUSAL_STORE", value_name = "DIR")]
+    pub(crate) store: Option<PathBuf>,
     /// Where the HTTP API listens [default: 127.0.0.1:16686]
     #[arg(long, env = "KAUSAL_HTTP_LISTEN", value_name = "ADDR")]
     pub(crate) http_listen: Option<SocketAddr>,

@@ -11,8 +11,9 @@ use kausal_store::Clock;
 use kausal_story::text::{TextStyle, render};
 use kausal_trace::UnixNanos;
 
-use super::all_in_one::{Running, runtime, start};
+use super::all_in_one::{Running, start};
 use super::process::Settings;
+use super::serving::runtime;
 use crate::answer::{Outcome, colour, print, say};
 use crate::cli::AllInOne;
 use crate::config::Loaded;
@@ -27,21 +28,21 @@ const STORE_DIR: &str = "./kausal-demo";
 
 /// Runs until told to leave.
 pub(crate) fn run(loaded: &Loaded, flags: &AllInOne) -> anyhow::Result<Outcome> {
-    let store = flags.store.clone().unwrap_or_else(|| PathBuf::from(STORE_DIR));
-    let flags = AllInOne { store: Some(store.clone()), ..flags.clone() };
+    let mut flags = flags.clone();
+    let store = flags.plugin.store.get_or_insert_with(|| PathBuf::from(STORE_DIR)).clone();
     let mut settings = Settings::of(loaded, &flags)?;
     // The capture is no news from the future, however wrong this machine's clock is.
-    settings.store.clock = Some(Clock::new(|| UnixNanos(clock::now()).max(CAPTURED)));
+    settings.plugin.store.clock = Some(Clock::new(|| UnixNanos(clock::now()).max(CAPTURED)));
     runtime()?.block_on(async {
         let running = start(loaded, settings).await?;
         print(&tell(&running).await?)?;
         say(&further(&running, &store));
-        running.until_told().await
+        running.serving.until_told().await
     })
 }
 
 async fn tell(running: &Running) -> anyhow::Result<String> {
-    let (pipeline, reader) = (running.pipeline.clone(), running.reader.clone());
+    let (pipeline, reader) = (running.pipeline.clone(), running.serving.reader.clone());
     let work = move || -> anyhow::Result<String> {
         let input = Input::Bundled("audit.jsonl.gz", CAPTURE);
         let cluster = ClusterName::new(CLUSTER)?;
@@ -65,7 +66,7 @@ async fn tell(running: &Running) -> anyhow::Result<String> {
 
 fn further(running: &Running, store: &Path) -> String {
     let kausal = std::env::args().next().unwrap_or_else(|| "kausal".to_owned());
-    let (url, grpc, store) = (&running.url, running.grpc, store.display());
+    let (url, grpc, store) = (&running.serving.url, running.serving.grpc, store.display());
     format!(
         "
 The same story stands at {url}/trace/deploy/web?namespace=shop

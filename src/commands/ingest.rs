@@ -11,9 +11,9 @@ use kausal_consumers::source::file::{self, IngestReport, Progress};
 use kausal_runtime::prometheus_client::registry::Registry;
 use kausal_store::EmbeddedConfig;
 
-use super::all_in_one::runtime;
 use super::process::{clusters, filter, pipeline};
 use super::reach::{Missing, Reached, reach};
+use super::serving::runtime;
 use crate::answer::{Outcome, UsageError, progress, say};
 use crate::cli::{Ingest, Target};
 use crate::config::Loaded;

@@ -9,6 +9,8 @@ mod ingest;
 mod process;
 mod reach;
 mod search;
+mod serving;
+mod storage_plugin;
 mod store;
 mod store_metrics;
 mod trace;
@@ -34,6 +36,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Outcome> {
     telemetry::init(&log).map_err(|error| loaded.wrong("log.level", &error))?;
     match cli.command {
         Command::AllInOne(flags) => all_in_one::run(&loaded, &flags),
+        Command::StoragePlugin(flags) => storage_plugin::run(&loaded, &flags),
         Command::Demo(flags) => demo::run(&loaded, &flags),
         Command::Ingest(flags) => ingest::run(&loaded, &flags),
         Command::Trace(flags) => trace::run(&loaded, &flags),
@@ -45,5 +48,5 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Outcome> {
 }
 
 fn serves(command: &Command) -> bool {
-    matches!(command, Command::AllInOne(_))
+    matches!(command, Command::AllInOne(_) | Command::StoragePlugin(_))
 }

@@ -11,25 +11,39 @@ use kausal_runtime::tls::{ServerTls, TlsConfig};
 use kausal_storage_plugin::ReadLimits;
 use kausal_store::EmbeddedConfig;
 
-use crate::cli::AllInOne;
+use crate::cli::{AllInOne, StoragePlugin};
 use crate::config::{Door, Loaded, wall_clock};
 
 /// Folder of the dead letters within that of the store.
 const DEAD_LETTERS: &str = "dead-letters";
 
-/// Every setting, valid.
+/// Every setting of all-in-one, valid.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    /// The embedded store.
-    pub(crate) store: EmbeddedConfig,
+    /// Store and reading doors.
+    pub(crate) plugin: PluginSettings,
     /// Which requests become spans.
     pub(crate) filter: Filter,
-    /// What one question may cost.
-    pub(crate) read: ReadLimits,
     /// The audit webhook.
     pub(crate) webhook: Webhook,
     /// Its certificate and key.
     pub(crate) webhook_tls: Option<ServerTls>,
+}
+
+/// What the storage plugin needs, valid.
+#[derive(Debug)]
+pub(crate) struct PluginSettings {
+    /// The embedded store.
+    pub(crate) store: EmbeddedConfig,
+    /// What one question may cost.
+    pub(crate) read: ReadLimits,
+    /// Where it listens.
+    pub(crate) doors: PluginDoors,
+}
+
+/// The doors of the storage plugin.
+#[derive(Debug)]
+pub(crate) struct PluginDoors {
     /// The HTTP API.
     pub(crate) http: Door,
     /// The gRPC storage plugin.
@@ -41,30 +55,48 @@ pub(crate) struct Settings {
 impl Settings {
     /// Checks everything, flags over file.
     pub(crate) fn of(loaded: &Loaded, flags: &AllInOne) -> anyhow::Result<Self> {
-        let mut loaded = loaded.clone();
-        let config = &mut loaded.config;
-        set(&mut config.store.dir, flags.store.as_ref());
-        set(&mut config.webhook.listen, flags.webhook_listen.as_ref());
-        config.http.listen = flags.http_listen.or(config.http.listen);
-        config.grpc.listen = flags.grpc_listen.or(config.grpc.listen);
-        config.admin.listen = flags.admin_listen.or(config.admin.listen);
+        let mut loaded = with_flags(loaded, &flags.plugin);
+        set(&mut loaded.config.webhook.listen, flags.webhook_listen.as_ref());
         let (loaded, config) = (&loaded, &loaded.config);
-        config.log.validate().map_err(|error| loaded.wrong("log.level", &error))?;
         config.redaction.validate(loaded)?;
         let webhook = config.webhook.clone().validate(clusters(loaded)?);
         let webhook = webhook.map_err(|error| loaded.wrong("webhook", &error))?;
         let webhook_tls = webhook.tls().map(TlsConfig::load).transpose();
         Ok(Self {
-            store: config.store.validate(loaded)?,
+            plugin: PluginSettings::of(loaded)?,
             filter: filter(loaded)?,
-            read: read(loaded)?,
             webhook,
             webhook_tls: webhook_tls.map_err(|error| loaded.wrong("webhook.tls", &error))?,
-            http: config.http.validate("http", loaded)?,
-            grpc: config.grpc.validate("grpc", loaded)?,
-            admin: config.admin.validate("admin", loaded)?,
         })
     }
+}
+
+impl PluginSettings {
+    /// Checks what reading needs.
+    pub(crate) fn of(loaded: &Loaded) -> anyhow::Result<Self> {
+        let config = &loaded.config;
+        config.log.validate().map_err(|error| loaded.wrong("log.level", &error))?;
+        Ok(Self {
+            store: config.store.validate(loaded)?,
+            read: read(loaded)?,
+            doors: PluginDoors {
+                http: config.http.validate("http", loaded)?,
+                grpc: config.grpc.validate("grpc", loaded)?,
+                admin: config.admin.validate("admin", loaded)?,
+            },
+        })
+    }
+}
+
+/// The configuration with flags over it.
+pub(crate) fn with_flags(loaded: &Loaded, flags: &StoragePlugin) -> Loaded {
+    let mut loaded = loaded.clone();
+    let config = &mut loaded.config;
+    set(&mut config.store.dir, flags.store.as_ref());
+    config.http.listen = flags.http_listen.or(config.http.listen);
+    config.grpc.listen = flags.grpc_listen.or(config.grpc.listen);
+    config.admin.listen = flags.admin_listen.or(config.admin.listen);
+    loaded
 }
 
 /// Names of clusters.

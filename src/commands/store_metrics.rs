@@ -8,11 +8,11 @@ use kausal_runtime::prometheus_client::encoding::{DescriptorEncoder, EncodeMetri
 use kausal_runtime::prometheus_client::metrics::counter::ConstCounter;
 use kausal_runtime::prometheus_client::metrics::gauge::ConstGauge;
 use kausal_runtime::prometheus_client::registry::Unit;
-use kausal_store::{EmbeddedStore, SpanStore, StoreStats};
+use kausal_store::{SpanStore, StoreStats};
 
 /// Figures of a store that is opened after the registry was made.
 #[derive(Clone, Default)]
-pub(crate) struct StoreMetrics(Arc<OnceLock<Arc<EmbeddedStore>>>);
+pub(crate) struct StoreMetrics(Arc<OnceLock<Arc<dyn SpanStore>>>);
 
 impl std::fmt::Debug for StoreMetrics {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -22,7 +22,7 @@ impl std::fmt::Debug for StoreMetrics {
 
 impl StoreMetrics {
     /// The store is open.
-    pub(crate) fn opened(&self, store: Arc<EmbeddedStore>) {
+    pub(crate) fn opened(&self, store: Arc<dyn SpanStore>) {
         self.0.get_or_init(|| store);
     }
 }

@@ -1,4 +1,4 @@
-//! The built `kausal`: commands that end, and an `all-in-one` that can be killed and started again.
+//! The built `kausal`: commands that end, and servers that can be killed and started again.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -57,32 +57,48 @@ impl Kausal {
     /// # Panics
     /// If it does not become ready.
     pub fn all_in_one(&self, configuration: Option<&str>) -> AllInOne {
-        let at = Doors {
-            webhook: free_address(),
-            http: free_address(),
-            grpc: free_address(),
-            admin: free_address(),
-        };
-        let configuration = configuration.map(|text| {
+        let webhook = free_address();
+        self.serve("all-in-one", &[("--webhook-listen", webhook)], configuration)
+    }
+
+    /// Starts `storage-plugin` in the same way; it has no webhook.
+    ///
+    /// # Panics
+    /// If it does not become ready.
+    pub fn storage_plugin(&self, configuration: Option<&str>) -> AllInOne {
+        self.serve("storage-plugin", &[], configuration)
+    }
+
+    fn serve(
+        &self,
+        command: &str,
+        writers: &[(&str, SocketAddr)],
+        configuration: Option<&str>,
+    ) -> AllInOne {
+        let readers = [
+            ("--http-listen", free_address()),
+            ("--grpc-listen", free_address()),
+            ("--admin-listen", free_address()),
+        ];
+        let [(_, http), (_, grpc), (_, admin)] = readers;
+        let webhook = writers.first().map_or(http, |(_, address)| *address);
+        let store = self.dir.join("store").display().to_string();
+        let mut arguments: Vec<String> = vec![command.into(), "--store".into(), store];
+        for (flag, address) in writers.iter().chain(&readers) {
+            arguments.extend([(*flag).to_owned(), address.to_string()]);
+        }
+        if let Some(text) = configuration {
             let file = self.dir.join("kausal.yaml");
             std::fs::write(&file, text).expect("the configuration can be written");
-            file.display().to_string()
-        });
-        let store = self.dir.join("store").display().to_string();
-        let mut arguments: Vec<String> = vec!["all-in-one".into(), "--store".into(), store];
-        for (flag, address) in [
-            ("--webhook-listen", at.webhook),
-            ("--http-listen", at.http),
-            ("--grpc-listen", at.grpc),
-            ("--admin-listen", at.admin),
-        ] {
-            arguments.extend([flag.to_owned(), address.to_string()]);
+            arguments.extend(["--config".to_owned(), file.display().to_string()]);
         }
-        if let Some(file) = configuration {
-            arguments.extend(["--config".to_owned(), file]);
+        let process = self.start_and_wait(&arguments, admin);
+        AllInOne {
+            kausal: self.clone(),
+            arguments,
+            at: Doors { webhook, http, grpc, admin },
+            process,
         }
-        let process = self.start_and_wait(&arguments, at.admin);
-        AllInOne { kausal: self.clone(), arguments, at, process }
     }
 
     fn start_and_wait(&self, arguments: &[String], admin: SocketAddr) -> Process {
@@ -96,10 +112,10 @@ impl Kausal {
     }
 }
 
-/// Where an `all-in-one` listens.
+/// Where a server listens.
 #[derive(Clone, Copy, Debug)]
 pub struct Doors {
-    /// Audit events.
+    /// Audit events; a storage plugin has no such door, and its HTTP API answers 404 there.
     pub webhook: SocketAddr,
     /// The HTTP API.
     pub http: SocketAddr,
@@ -109,7 +125,7 @@ pub struct Doors {
     pub admin: SocketAddr,
 }
 
-/// A running `kausal all-in-one`.
+/// A running `kausal all-in-one` or `kausal storage-plugin`.
 #[derive(Debug)]
 pub struct AllInOne {
     kausal: Kausal,

@@ -1,0 +1,24 @@
+//! `kausal storage-plugin`: the reading side as a process of its own.
+//!
+//! Consumers and informers elsewhere write to it by OTLP Export; Jaeger, `kausal --server` and curl
+//! read from it.
+
+use kausal_runtime::prometheus_client::registry::Registry;
+
+use super::process::{PluginSettings, with_flags};
+use super::serving::{Ports, runtime};
+use crate::answer::Outcome;
+use crate::cli::StoragePlugin;
+use crate::config::Loaded;
+
+/// Runs until told to leave.
+pub(crate) fn run(loaded: &Loaded, flags: &StoragePlugin) -> anyhow::Result<Outcome> {
+    let settings = PluginSettings::of(&with_flags(loaded, flags))?;
+    runtime()?.block_on(async {
+        let ports = Ports::bind(settings.doors).await?;
+        let mut serving = ports.open(settings.store, settings.read, Registry::default()).await?;
+        serving.ready();
+        tracing::info!(http = %serving.url, grpc = %serving.grpc, "serving");
+        serving.until_told().await
+    })
+}
