@@ -5,6 +5,7 @@ mod asking;
 mod config;
 mod demo;
 mod get;
+mod identity;
 mod ingest;
 mod process;
 mod reach;

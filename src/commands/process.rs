@@ -79,11 +79,19 @@ impl PluginSettings {
         Ok(Self {
             store: config.store.validate(loaded)?,
             read: read(loaded)?,
-            doors: PluginDoors {
-                http: config.http.validate("http", loaded)?,
-                grpc: config.grpc.validate("grpc", loaded)?,
-                admin: config.admin.validate("admin", loaded)?,
-            },
+            doors: PluginDoors::of(loaded)?,
+        })
+    }
+}
+
+impl PluginDoors {
+    /// Checks the doors.
+    pub(crate) fn of(loaded: &Loaded) -> anyhow::Result<Self> {
+        let config = &loaded.config;
+        Ok(Self {
+            http: config.http.validate("http", loaded)?,
+            grpc: config.grpc.validate("grpc", loaded)?,
+            admin: config.admin.validate("admin", loaded)?,
         })
     }
 }

@@ -34,15 +34,23 @@ pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 /// A bound door, with what goes through it still to come.
 pub(crate) struct Bound {
     listener: TcpListener,
-    address: SocketAddr,
+    pub(super) address: SocketAddr,
     tls: Option<ServerTls>,
 }
 
 /// The bound doors of the storage plugin.
 pub(crate) struct Ports {
-    http: Bound,
-    grpc: Bound,
-    admin: Bound,
+    pub(super) http: Bound,
+    pub(super) grpc: Bound,
+    pub(super) admin: Bound,
+}
+
+/// Open doors, until the process is told to leave.
+pub(crate) struct Running {
+    pub(super) doors: JoinSet<()>,
+    pub(super) stop: CancellationToken,
+    pub(super) health: HealthReporter,
+    pub(super) opening: Option<Latch>,
 }
 
 /// The running storage plugin.
@@ -53,10 +61,7 @@ pub(crate) struct Serving {
     pub(crate) grpc: SocketAddr,
     /// Answers questions.
     pub(crate) reader: Reader,
-    doors: JoinSet<()>,
-    stop: CancellationToken,
-    health: HealthReporter,
-    opening: Option<Latch>,
+    running: Running,
 }
 
 impl Ports {
@@ -96,7 +101,7 @@ impl Ports {
         let both = http_router(served).merge(plugin.clone().reset_fallback());
         self.http.open(&mut doors, both, &stop);
         self.grpc.open(&mut doors, plugin, &stop);
-        Ok(Serving { url, grpc, reader, doors, stop, health, opening })
+        Ok(Serving { url, grpc, reader, running: Running { doors, stop, health, opening } })
     }
 }
 
@@ -125,7 +130,8 @@ impl Bound {
         format!("{scheme}://{address}")
     }
 
-    fn open(self, doors: &mut JoinSet<()>, router: Router, stop: &CancellationToken) {
+    /// Lets requests in.
+    pub(super) fn open(self, doors: &mut JoinSet<()>, router: Router, stop: &CancellationToken) {
         doors.spawn(serve::serve(self.listener, self.tls, router, stop.clone()));
     }
 }
@@ -133,9 +139,21 @@ impl Bound {
 impl Serving {
     /// Opens one more door.
     pub(crate) fn add(&mut self, door: Bound, router: Router) {
-        door.open(&mut self.doors, router, &self.stop);
+        door.open(&mut self.running.doors, router, &self.running.stop);
     }
 
+    /// All doors are open: probes may hear it.
+    pub(crate) fn ready(&mut self) {
+        self.running.ready();
+    }
+
+    /// See [`Running::until_told`].
+    pub(crate) async fn until_told(self) -> anyhow::Result<Outcome> {
+        self.running.until_told().await
+    }
+}
+
+impl Running {
     /// All doors are open: probes may hear it.
     pub(crate) fn ready(&mut self) {
         self.opening = None;

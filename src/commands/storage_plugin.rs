@@ -5,15 +5,21 @@
 
 use kausal_runtime::prometheus_client::registry::Registry;
 
+use super::identity;
 use super::process::{PluginSettings, with_flags};
 use super::serving::{Ports, runtime};
 use crate::answer::Outcome;
-use crate::cli::StoragePlugin;
+use crate::cli::StoragePluginCommand;
 use crate::config::Loaded;
 
 /// Runs until told to leave.
-pub(crate) fn run(loaded: &Loaded, flags: &StoragePlugin) -> anyhow::Result<Outcome> {
-    let settings = PluginSettings::of(&with_flags(loaded, flags))?;
+pub(crate) fn run(loaded: &Loaded, flags: &StoragePluginCommand) -> anyhow::Result<Outcome> {
+    let mut loaded = with_flags(loaded, &flags.plugin);
+    if flags.identity {
+        loaded.config.raw.allow_purge |= flags.allow_purge;
+        return identity::run(&loaded);
+    }
+    let settings = PluginSettings::of(&loaded)?;
     runtime()?.block_on(async {
         let ports = Ports::bind(settings.doors).await?;
         let mut serving = ports.open(settings.store, settings.read, Registry::default()).await?;

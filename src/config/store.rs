@@ -36,10 +36,7 @@ impl Default for StoreConfig {
 impl StoreConfig {
     /// Checks the settings.
     pub(crate) fn validate(&self, loaded: &Loaded) -> Result<EmbeddedConfig, UsageError> {
-        let retention = parse_duration(&self.retention).ok_or_else(|| {
-            let why = format!("{:?} is no duration; write 30d or 12h", self.retention);
-            loaded.wrong("store.retention", &why)
-        })?;
+        let retention = duration("store.retention", &self.retention, loaded)?;
         Ok(EmbeddedConfig {
             dir: self.dir.clone(),
             retention,
@@ -47,6 +44,12 @@ impl StoreConfig {
             clock: Some(wall_clock()),
         })
     }
+}
+
+/// The duration that `setting` says.
+pub(super) fn duration(setting: &str, text: &str, loaded: &Loaded) -> Result<Duration, UsageError> {
+    parse_duration(text)
+        .ok_or_else(|| loaded.wrong(setting, &format!("{text:?} is no duration; write 30d or 12h")))
 }
 
 /// The clock of this machine.
