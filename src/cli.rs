@@ -39,7 +39,7 @@ pub(crate) enum Command {
     /// Run everything in one process: webhook in, store, views out
     AllInOne(AllInOne),
     /// Run the reading side alone: spans in by OTLP, store, views out
-    StoragePlugin(StoragePlugin),
+    StoragePlugin(StoragePluginCommand),
     /// Read audit log files into the store
     Ingest(Ingest),
     /// Tell the story of an object: `kausal trace deploy/web -n shop`
@@ -167,6 +167,20 @@ pub(crate) struct AllInOne {
 }
 
 /// `kausal storage-plugin`.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct StoragePluginCommand {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would print it as the text of a group")]
+    pub(crate) plugin: StoragePlugin,
+    /// Be a plain Jaeger storage: keep spans of anybody as they came, in DIR/raw, without views
+    #[arg(long)]
+    pub(crate) identity: bool,
+    /// Let POST /purge on the admin port, on loopback, forget every span
+    #[arg(long, requires = "identity")]
+    pub(crate) allow_purge: bool,
+}
+
+/// Store and doors of the reading side.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct StoragePlugin {
     /// Folder of the embedded store [default: ./kausal-data]

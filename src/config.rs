@@ -5,6 +5,7 @@
 
 mod listen;
 mod locate;
+mod raw;
 mod redaction;
 mod store;
 
@@ -18,6 +19,7 @@ use kausal_storage_plugin::ReadConfig;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use listen::{Door, ListenConfig};
+pub(crate) use raw::RawSettings;
 pub(crate) use redaction::RedactionConfig;
 pub(crate) use store::{StoreConfig, wall_clock};
 
@@ -33,6 +35,8 @@ pub(crate) struct Config {
     pub(crate) clusters: ClustersConfig,
     /// The embedded store.
     pub(crate) store: StoreConfig,
+    /// Spans of anybody, for `storage-plugin --identity`.
+    pub(crate) raw: RawSettings,
     /// The audit webhook.
     pub(crate) webhook: WebhookConfig,
     /// Which requests become spans.
@@ -63,6 +67,7 @@ impl Default for Config {
             log: LogConfig::default(),
             clusters: ClustersConfig::default(),
             store: StoreConfig::default(),
+            raw: RawSettings::default(),
             webhook: WebhookConfig::default(),
             filter: FilterConfig::default(),
             redaction: RedactionConfig::default(),

@@ -7,7 +7,8 @@ use kausal_consumers::sink::StoreSink;
 use kausal_runtime::prometheus_client::registry::Registry;
 
 use super::process::{Settings, pipeline};
-use super::serving::{Bound, Ports, Serving, runtime};
+use super::running::{Bound, runtime};
+use super::serving::{Ports, Serving};
 use crate::answer::Outcome;
 use crate::cli::AllInOne;
 use crate::config::{Door, Loaded};
@@ -17,7 +18,7 @@ pub(crate) fn run(loaded: &Loaded, flags: &AllInOne) -> anyhow::Result<Outcome> 
     let settings = Settings::of(loaded, flags)?;
     runtime()?.block_on(async {
         let running = start(loaded, settings).await?;
-        running.serving.until_told().await
+        running.serving.running.until_told().await
     })
 }
 
@@ -46,13 +47,13 @@ pub(crate) async fn start(loaded: &Loaded, settings: Settings) -> anyhow::Result
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let mut serving = ports.open(plugin.store.clone(), plugin.read, registry).await?;
-    serving.keep_fresh(settings.reloader);
+    serving.running.keep_fresh(settings.reloader);
 
     let sink = Arc::new(StoreSink::new(serving.reader.store().clone()));
     let pipeline = pipeline(loaded, settings.filter, sink, &plugin.store, metrics)?;
     let at = webhook.url();
-    serving.add(webhook, settings.webhook.router(pipeline.clone()));
-    serving.ready();
+    serving.running.add(webhook, settings.webhook.router(pipeline.clone()));
+    serving.running.ready();
     tracing::info!(webhook = %at, http = %serving.url, grpc = %serving.grpc, "serving");
     Ok(Running { serving, pipeline })
 }

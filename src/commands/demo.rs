@@ -13,7 +13,7 @@ use kausal_trace::UnixNanos;
 
 use super::all_in_one::{Running, start};
 use super::process::Settings;
-use super::serving::runtime;
+use super::running::runtime;
 use crate::answer::{Outcome, colour, print, say};
 use crate::cli::AllInOne;
 use crate::config::Loaded;
@@ -37,7 +37,7 @@ pub(crate) fn run(loaded: &Loaded, flags: &AllInOne) -> anyhow::Result<Outcome> 
         let running = start(loaded, settings).await?;
         print(&tell(&running).await?)?;
         say(&further(&running, &store));
-        running.serving.until_told().await
+        running.serving.running.until_told().await
     })
 }
 

@@ -13,7 +13,7 @@ use kausal_store::EmbeddedConfig;
 
 use super::process::{clusters, filter, pipeline};
 use super::reach::{Missing, Reached, reach};
-use super::serving::runtime;
+use super::running::runtime;
 use crate::answer::{Outcome, UsageError, progress, say};
 use crate::cli::{Ingest, Target};
 use crate::config::Loaded;

@@ -84,11 +84,19 @@ impl PluginSettings {
         Ok(Self {
             store: config.store.validate(loaded)?,
             read: read(loaded)?,
-            doors: PluginDoors {
-                http: config.http.validate("http", loaded, reloader)?,
-                grpc: config.grpc.validate("grpc", loaded, reloader)?,
-                admin: config.admin.validate("admin", loaded, reloader)?,
-            },
+            doors: PluginDoors::of(loaded, reloader)?,
+        })
+    }
+}
+
+impl PluginDoors {
+    /// Checks the doors; the reloader learns of their files.
+    pub(crate) fn of(loaded: &Loaded, reloader: &mut Reloader) -> anyhow::Result<Self> {
+        let config = &loaded.config;
+        Ok(Self {
+            http: config.http.validate("http", loaded, reloader)?,
+            grpc: config.grpc.validate("grpc", loaded, reloader)?,
+            admin: config.admin.validate("admin", loaded, reloader)?,
         })
     }
 }

@@ -1,59 +1,30 @@
 //! The reading side as a running process has it: bound doors, an open store, and what answers.
 //!
-//! Promise: every port is bound before the store is opened; readiness comes last; leaving finishes
-//! what is under way.
+//! Promise: every port is bound before the store is opened; readiness comes last.
 //! Never here: where facts come from. Writers are doors that are added before it says it is ready.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::Context;
-use axum::Router;
-use kausal_runtime::guard::Guard;
+use kausal_runtime::admin;
 use kausal_runtime::metrics::DoorMetrics;
 use kausal_runtime::prometheus_client::registry::Registry;
-use kausal_runtime::readiness::{Latch, Readiness};
-use kausal_runtime::reload::Reloader;
-use kausal_runtime::tls::ServerTls;
-use kausal_runtime::{CancellationToken, admin, serve};
-use kausal_storage_plugin::grpc::HealthReporter;
-use kausal_storage_plugin::{Doors, ReadLimits, Reader, grpc, grpc_router, http_router, refused};
+use kausal_runtime::readiness::Readiness;
+use kausal_storage_plugin::{Doors, ReadLimits, Reader, grpc_router, http_router};
 use kausal_store::{EmbeddedConfig, EmbeddedStore, SpanStore};
-use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::JoinSet;
 
 use super::process::PluginDoors;
+use super::running::{Bound, Opened, Running};
 use super::store_metrics::StoreMetrics;
-use crate::answer::Outcome;
-use crate::config::Door;
-
-/// The threads that wait for sockets; work that takes longer runs on threads of its own.
-pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder.enable_all().build().context("the threads of the process cannot be started")
-}
-
-/// A bound door, with what goes through it still to come.
-pub(crate) struct Bound {
-    listener: TcpListener,
-    address: SocketAddr,
-    tls: Option<ServerTls>,
-    guard: Option<Guard>,
-}
-
-/// What is open, and how it is closed.
-struct Opened {
-    doors: JoinSet<()>,
-    stop: CancellationToken,
-    metrics: DoorMetrics,
-}
 
 /// The bound doors of the storage plugin.
 pub(crate) struct Ports {
-    http: Bound,
-    grpc: Bound,
-    admin: Bound,
+    /// The HTTP API.
+    pub(super) http: Bound,
+    /// The gRPC storage plugin.
+    pub(super) grpc: Bound,
+    /// Probes and metrics.
+    pub(super) admin: Bound,
 }
 
 /// The running storage plugin.
@@ -64,9 +35,8 @@ pub(crate) struct Serving {
     pub(crate) grpc: SocketAddr,
     /// Answers questions.
     pub(crate) reader: Reader,
-    opened: Opened,
-    health: HealthReporter,
-    opening: Option<Latch>,
+    /// Its doors.
+    pub(crate) running: Running,
 }
 
 impl Ports {
@@ -87,14 +57,14 @@ impl Ports {
         mut registry: Registry,
     ) -> anyhow::Result<Serving> {
         let readiness = Readiness::default();
-        let opening = Some(readiness.latch("store"));
+        let opening = readiness.latch("store");
         let reading = kausal_storage_plugin::Metrics::register(&mut registry);
         let storing = StoreMetrics::default();
         registry.register_collector(Box::new(storing.clone()));
         let mut opened = Opened::new(DoorMetrics::register(&mut registry));
         self.admin.open(&mut opened, admin::router(readiness, Arc::new(registry)));
 
-        let (url, grpc) = (self.http.url(), self.grpc.address);
+        let (url, grpc) = (self.http.url(), self.grpc.address());
         let holder = Some(url.clone());
         let store = tokio::task::spawn_blocking(move || EmbeddedStore::open(&store, holder));
         let store: Arc<dyn SpanStore> = Arc::new(store.await??);
@@ -106,74 +76,6 @@ impl Ports {
         let both = http_router(served).merge(plugin.clone().reset_fallback());
         self.http.open(&mut opened, both);
         self.grpc.open(&mut opened, plugin);
-        Ok(Serving { url, grpc, reader, opened, health, opening })
-    }
-}
-
-impl Opened {
-    fn new(metrics: DoorMetrics) -> Self {
-        Self { doors: JoinSet::new(), stop: CancellationToken::new(), metrics }
-    }
-}
-
-impl Bound {
-    /// Binds a door; `setting` is its name in the configuration.
-    pub(crate) async fn of(door: Door, setting: &'static str) -> anyhow::Result<Self> {
-        let Door { address, tls, guard } = door;
-        let listener = serve::bind(setting, address).await?;
-        Ok(Self { address: listener.local_addr()?, listener, tls, guard })
-    }
-
-    /// How this machine reaches it.
-    pub(crate) fn url(&self) -> String {
-        let scheme = if self.tls.is_some() { "https" } else { "http" };
-        let mut address = self.address;
-        if address.ip().is_unspecified() {
-            address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
-        }
-        format!("{scheme}://{address}")
-    }
-
-    fn open(self, opened: &mut Opened, router: Router) {
-        let router = match self.guard {
-            Some(guard) => guard.wrap(router, refused, opened.metrics.clone()),
-            None => router,
-        };
-        opened.doors.spawn(serve::serve(self.listener, self.tls, router, opened.stop.clone()));
-    }
-}
-
-impl Serving {
-    /// Opens one more door.
-    pub(crate) fn add(&mut self, door: Bound, router: Router) {
-        door.open(&mut self.opened, router);
-    }
-
-    /// Keeps certificates and tokens as new as their files.
-    pub(crate) fn keep_fresh(&mut self, reloader: Reloader) {
-        let Opened { doors, stop, metrics } = &mut self.opened;
-        doors.spawn(reloader.run(metrics.clone(), stop.clone()));
-    }
-
-    /// All doors are open: probes may hear it.
-    pub(crate) fn ready(&mut self) {
-        self.opening = None;
-    }
-
-    /// Waits for SIGTERM or SIGINT, then finishes what is under way and closes the store.
-    pub(crate) async fn until_told(mut self) -> anyhow::Result<Outcome> {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-            // A door only ends when told, or when it panicked.
-            _ = self.opened.doors.join_next() => anyhow::bail!("a door closed by itself"),
-        }
-        tracing::info!("leaving: finishing what is under way");
-        grpc::leave(&self.health).await;
-        self.opened.stop.cancel();
-        while self.opened.doors.join_next().await.is_some() {}
-        Ok(Outcome::Done)
+        Ok(Serving { url, grpc, reader, running: Running::new(opened, health, opening) })
     }
 }

@@ -44,26 +44,30 @@ impl Default for StoreConfig {
 impl StoreConfig {
     /// Checks the settings.
     pub(crate) fn validate(&self, loaded: &Loaded) -> Result<EmbeddedConfig, UsageError> {
-        let retention = parse_duration(&self.retention).ok_or_else(|| {
-            let why = format!("{:?} is no duration; write 30d or 12h", self.retention);
-            loaded.wrong("store.retention", &why)
-        })?;
-        let size = |setting: &str, text: &str| {
-            parse_bytes(text).ok_or_else(|| {
-                let why = format!("{text:?} is no size; write 500MiB or 50GiB");
-                loaded.wrong(setting, &why)
-            })
-        };
-        let bytes_max = self.bytes_max.as_deref().map(|text| size("store.bytes_max", text));
+        let retention = duration("store.retention", &self.retention, loaded)?;
+        let bytes_max = self.bytes_max.as_deref();
+        let bytes_max = bytes_max.map(|text| size("store.bytes_max", text, loaded)).transpose()?;
         Ok(EmbeddedConfig {
             dir: self.dir.clone(),
             retention,
-            bytes_max: bytes_max.transpose()?.unwrap_or(u64::MAX),
-            reserve_bytes: size("store.reserve", &self.reserve)?,
+            bytes_max: bytes_max.unwrap_or(u64::MAX),
+            reserve_bytes: size("store.reserve", &self.reserve, loaded)?,
             indexed: self.indexed.clone(),
             clock: Some(wall_clock()),
         })
     }
+}
+
+/// The duration that `setting` says.
+pub(super) fn duration(setting: &str, text: &str, loaded: &Loaded) -> Result<Duration, UsageError> {
+    parse_duration(text)
+        .ok_or_else(|| loaded.wrong(setting, &format!("{text:?} is no duration; write 30d or 12h")))
+}
+
+/// The number of bytes that `setting` says.
+fn size(setting: &str, text: &str, loaded: &Loaded) -> Result<u64, UsageError> {
+    let wrong = || loaded.wrong(setting, &format!("{text:?} is no size; write 500MiB or 50GiB"));
+    parse_bytes(text).ok_or_else(wrong)
 }
 
 /// The clock of this machine.

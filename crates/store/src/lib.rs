@@ -8,6 +8,7 @@ pub mod api;
 mod clock;
 pub mod embedded;
 mod error;
+pub mod raw;
 pub mod scan;
 mod stats;
 

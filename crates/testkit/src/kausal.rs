@@ -69,6 +69,14 @@ impl Kausal {
         self.serve("storage-plugin", &[], configuration)
     }
 
+    /// Starts `storage-plugin --identity`, which may be purged.
+    ///
+    /// # Panics
+    /// If it does not become ready.
+    pub fn raw_storage(&self, configuration: Option<&str>) -> AllInOne {
+        self.serve("storage-plugin --identity --allow-purge", &[], configuration)
+    }
+
     fn serve(
         &self,
         command: &str,
@@ -83,7 +91,8 @@ impl Kausal {
         let [(_, http), (_, grpc), (_, admin)] = readers;
         let webhook = writers.first().map_or(http, |(_, address)| *address);
         let store = self.dir.join("store").display().to_string();
-        let mut arguments: Vec<String> = vec![command.into(), "--store".into(), store];
+        let mut arguments: Vec<String> = command.split(' ').map(str::to_owned).collect();
+        arguments.extend(["--store".to_owned(), store]);
         for (flag, address) in writers.iter().chain(&readers) {
             arguments.extend([(*flag).to_owned(), address.to_string()]);
         }

@@ -8,6 +8,7 @@ pub mod attribute;
 pub mod batch;
 pub mod change;
 pub mod export;
+pub mod foreign;
 pub mod id;
 pub mod natural;
 mod pack;

@@ -14,7 +14,7 @@ use kausal_trace::{IdParts, SpanBatch, TraceId, UnixNanos};
 use tonic::{Request, Response, Status};
 
 use crate::doors::Doors;
-use crate::metrics::{ExportPostponed, SpansRefused, SpansTaken};
+use crate::metrics::{ExportPostponed, Metrics, SpansRefused, SpansTaken};
 
 /// The service.
 pub(super) struct Export {
@@ -37,17 +37,36 @@ impl Export {
             Ok(acknowledgement) => acknowledgement.await.unwrap_or(Err(StoreError::Closed)),
             Err(_) => Err(StoreError::Busy),
         };
-        match answer {
-            Ok(()) => SpansTaken { count }.emit(self.doors.metrics()),
-            // OTLP writers keep what is answered like this and send it again.
-            Err(error) => {
-                let cause = error.to_string();
-                ExportPostponed { cause: &cause }.emit(self.doors.metrics());
-                return Err(Status::unavailable(cause));
-            }
-        }
-        Ok(())
+        settled(answer, count, self.doors.metrics())
     }
+}
+
+/// What a writer hears of spans that a store took, or did not take now.
+pub(crate) fn settled(
+    answer: Result<(), StoreError>,
+    count: usize,
+    metrics: &Metrics,
+) -> Result<(), Status> {
+    match answer {
+        Ok(()) => {
+            SpansTaken { count }.emit(metrics);
+            Ok(())
+        }
+        // OTLP writers keep what is answered like this and send it again.
+        Err(error) => {
+            let cause = error.to_string();
+            ExportPostponed { cause: &cause }.emit(metrics);
+            Err(Status::unavailable(cause))
+        }
+    }
+}
+
+/// The answer to a message of which so many spans were refused for good.
+pub(crate) fn answer(rejected: usize, error_message: String) -> ExportTraceServiceResponse {
+    let rejected_spans = i64::try_from(rejected).unwrap_or(i64::MAX);
+    let partial_success =
+        (rejected > 0).then_some(ExportTracePartialSuccess { rejected_spans, error_message });
+    ExportTraceServiceResponse { partial_success }
 }
 
 #[tonic::async_trait]
@@ -70,12 +89,7 @@ impl trace_service_server::TraceService for Export {
             let separator = if message.is_empty() { "" } else { "; " };
             message = format!("{message}{separator}{ahead} spans rejected: ahead of the clock");
         }
-        let rejected = i64::try_from(report.rejected() + ahead).unwrap_or(i64::MAX);
-        let partial_success = (rejected > 0).then_some(ExportTracePartialSuccess {
-            rejected_spans: rejected,
-            error_message: message,
-        });
-        Ok(Response::new(ExportTraceServiceResponse { partial_success }))
+        Ok(Response::new(answer(report.rejected() + ahead, message)))
     }
 }
 

@@ -6,7 +6,7 @@
 
 mod abilities;
 mod dependencies;
-mod export;
+pub(crate) mod export;
 mod filter;
 mod reader;
 mod stream;

@@ -275,7 +275,8 @@ pub(crate) fn text(error: fjall::Error) -> String {
     error.source().map_or_else(|| error.to_string(), ToString::to_string)
 }
 
-fn memtable_bytes(keyspace: &Keyspace) -> u64 {
+/// Bytes that wait to become a table file.
+pub(crate) fn memtable_bytes(keyspace: &Keyspace) -> u64 {
     keyspace.tree.active_memtable().size()
 }
 

@@ -33,8 +33,8 @@ pub(crate) fn make_dir(dir: &Path) -> Result<(), OpenError> {
         .map_err(|source| OpenError::Io { path: dir.to_owned(), source })
 }
 
-/// Checks the format of the store in `dir`; stamps a new one.
-pub(crate) fn check_or_stamp(dir: &Path, database: &Path) -> Result<(), OpenError> {
+/// Checks that the store in `dir` has the format `known`; stamps a new one with it.
+pub(crate) fn check_or_stamp(dir: &Path, database: &Path, known: u32) -> Result<(), OpenError> {
     let path = dir.join(FORMAT_FILE);
     let io = |source| OpenError::Io { path: path.clone(), source };
     let text = match std::fs::read_to_string(&path) {
@@ -43,19 +43,19 @@ pub(crate) fn check_or_stamp(dir: &Path, database: &Path) -> Result<(), OpenErro
             if database.try_exists().map_err(io)? {
                 return Err(damaged(&path, "it is missing, but there is data"));
             }
-            return stamp(dir, &path).map_err(io);
+            return stamp(dir, &path, known).map_err(io);
         }
         Err(error) => return Err(io(error)),
     };
     let found: Stamp =
         serde_json::from_str(&text).map_err(|error| damaged(&path, &error.to_string()))?;
     match found.format {
-        FORMAT => Ok(()),
         0 => Err(damaged(&path, "there is no format 0")),
+        format if format == known => Ok(()),
         newer => Err(OpenError::NewerFormat {
             dir: dir.to_owned(),
             found: newer,
-            known: FORMAT,
+            known,
             created_by: found.created_by,
         }),
     }
@@ -65,9 +65,9 @@ fn damaged(path: &Path, cause: &str) -> OpenError {
     OpenError::Damaged { path: path.to_owned(), cause: cause.to_owned() }
 }
 
-fn stamp(dir: &Path, path: &Path) -> std::io::Result<()> {
+fn stamp(dir: &Path, path: &Path, format: u32) -> std::io::Result<()> {
     let created_by = concat!("kausal ", env!("CARGO_PKG_VERSION")).to_owned();
-    let text = serde_json::to_string(&Stamp { format: FORMAT, created_by })?;
+    let text = serde_json::to_string(&Stamp { format, created_by })?;
     let new = dir.join("FORMAT.new");
     let mut file = File::create(&new)?;
     file.write_all(text.as_bytes())?;
@@ -89,7 +89,7 @@ mod tests {
         if let Some(content) = content {
             std::fs::write(dir.path().join(FORMAT_FILE), content).expect("writable");
         }
-        let answer = match check_or_stamp(dir.path(), &database) {
+        let answer = match check_or_stamp(dir.path(), &database, FORMAT) {
             Ok(()) => "fine".to_owned(),
             Err(error) => error.to_string(),
         };
@@ -100,9 +100,9 @@ mod tests {
     fn a_store_is_stamped_once_and_checked_after() {
         let dir = tempfile::tempdir().expect("a folder");
         let database = dir.path().join("spans");
-        check_or_stamp(dir.path(), &database).expect("stamped");
+        check_or_stamp(dir.path(), &database, FORMAT).expect("stamped");
         make_dir(&database).expect("writable");
-        check_or_stamp(dir.path(), &database).expect("the same format");
+        check_or_stamp(dir.path(), &database, FORMAT).expect("the same format");
     }
 
     #[test]

@@ -10,9 +10,9 @@ mod counters;
 mod cursor;
 mod dictionaries;
 mod disk;
-mod durability;
+pub(crate) mod durability;
 mod engine;
-mod format;
+pub(crate) mod format;
 mod indexed;
 mod indexer;
 mod key;
@@ -21,7 +21,7 @@ mod matching;
 mod meta;
 mod partition;
 mod posting;
-mod queue;
+pub(crate) mod queue;
 mod read;
 mod room;
 mod search;
@@ -43,6 +43,7 @@ use self::counters::Counters;
 use self::dictionaries::Compression;
 use self::disk::Volume;
 use self::engine::{Engine, SharedEngine};
+pub(crate) use self::engine::{memtable_bytes, read_failed, table_bytes, text as engine_text};
 use self::indexer::Indexer;
 use self::key::Place;
 use self::lock::{Holder, Lock};
@@ -93,7 +94,7 @@ impl EmbeddedStore {
         let started = config.clock.as_ref().map(|clock| clock.now().to_string());
         let lock = Lock::take(&config.dir, &Holder { pid: std::process::id(), address, started })?;
         let database = config.dir.join(DATABASE);
-        format::check_or_stamp(&config.dir, &database)?;
+        format::check_or_stamp(&config.dir, &database, format::FORMAT)?;
         Self::start(config, lock, durability)
             .map_err(|cause| OpenError::Engine { dir: config.dir.clone(), cause })
     }

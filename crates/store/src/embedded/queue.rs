@@ -12,10 +12,21 @@ use tokio::sync::oneshot;
 use crate::StoreError;
 use crate::api::Acknowledgement;
 
+/// What waits: it has a size.
+pub(crate) trait Weigh {
+    fn byte_len(&self) -> usize;
+}
+
+impl Weigh for SpanBatch {
+    fn byte_len(&self) -> usize {
+        Self::byte_len(self)
+    }
+}
+
 /// A batch and who waits for it.
 #[derive(Debug)]
-pub(crate) struct Submission {
-    pub(crate) batch: SpanBatch,
+pub(crate) struct Submission<B = SpanBatch> {
+    pub(crate) batch: B,
     pub(crate) answer: oneshot::Sender<Result<(), StoreError>>,
 }
 
@@ -29,16 +40,16 @@ pub(crate) struct Limits {
 
 /// The queue in front of the writer.
 #[derive(Debug)]
-pub(crate) struct Queue {
+pub(crate) struct Queue<B = SpanBatch> {
     limits: Limits,
-    inner: Mutex<Inner>,
+    inner: Mutex<Inner<B>>,
     filled: Condvar,
     emptied: Condvar,
 }
 
-#[derive(Debug, Default)]
-struct Inner {
-    waiting: VecDeque<Submission>,
+#[derive(Debug)]
+struct Inner<B> {
+    waiting: VecDeque<Submission<B>>,
     bytes: usize,
     refused: u64,
     /// Why nothing is taken any more.
@@ -47,26 +58,27 @@ struct Inner {
 
 /// What became of a batch at the door.
 #[derive(Debug)]
-pub(crate) enum Entry {
+pub(crate) enum Entry<B = SpanBatch> {
     Taken(Acknowledgement),
     Refused(StoreError),
-    Full(SpanBatch),
+    Full(B),
 }
 
-impl Queue {
+impl<B: Weigh> Queue<B> {
     pub(crate) fn new(limits: Limits) -> Self {
-        Self { limits, inner: Mutex::default(), filled: Condvar::new(), emptied: Condvar::new() }
+        let inner = Inner { waiting: VecDeque::new(), bytes: 0, refused: 0, ended: None };
+        Self { limits, inner: inner.into(), filled: Condvar::new(), emptied: Condvar::new() }
     }
 
     /// Takes the batch if there is room now.
-    pub(crate) fn try_push(&self, batch: SpanBatch) -> Entry {
+    pub(crate) fn try_push(&self, batch: B) -> Entry<B> {
         let inner = self.lock();
         self.enter(inner, batch)
     }
 
     /// Takes the batch, waiting for room as long as the limits say.
-    pub(crate) fn push(&self, batch: SpanBatch) -> Entry {
-        let full = |inner: &mut Inner| inner.ended.is_none() && !self.has_room(inner, &batch);
+    pub(crate) fn push(&self, batch: B) -> Entry<B> {
+        let full = |inner: &mut Inner<B>| inner.ended.is_none() && !self.has_room(inner, &batch);
         let waited = self.emptied.wait_timeout_while(self.lock(), self.limits.wait, full);
         let (mut inner, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
         if timeout.timed_out() && inner.ended.is_none() {
@@ -78,8 +90,8 @@ impl Queue {
 
     /// Waits for batches and takes as many as `bytes_max` allows, at least one. `None` when the
     /// queue is closed and empty.
-    pub(crate) fn take(&self, bytes_max: usize) -> Option<Vec<Submission>> {
-        let idle = |inner: &mut Inner| inner.waiting.is_empty() && inner.ended.is_none();
+    pub(crate) fn take(&self, bytes_max: usize) -> Option<Vec<Submission<B>>> {
+        let idle = |inner: &mut Inner<B>| inner.waiting.is_empty() && inner.ended.is_none();
         let waited = self.filled.wait_while(self.lock(), idle);
         let mut inner = waited.unwrap_or_else(PoisonError::into_inner);
         let mut taken = Vec::new();
@@ -128,7 +140,7 @@ impl Queue {
         self.emptied.notify_all();
     }
 
-    fn enter(&self, mut inner: MutexGuard<'_, Inner>, batch: SpanBatch) -> Entry {
+    fn enter(&self, mut inner: MutexGuard<'_, Inner<B>>, batch: B) -> Entry<B> {
         if let Some(error) = &inner.ended {
             return Entry::Refused(error.clone());
         }
@@ -144,19 +156,19 @@ impl Queue {
         Entry::Taken(receiver)
     }
 
-    fn has_room(&self, inner: &Inner, batch: &SpanBatch) -> bool {
+    fn has_room(&self, inner: &Inner<B>, batch: &B) -> bool {
         let fits = inner.bytes + batch.byte_len() <= self.limits.bytes
             && inner.waiting.len() < self.limits.batches;
         fits || inner.waiting.is_empty()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, Inner<B>> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Answers a submission; whoever does not wait any more is not told.
-pub(crate) fn answer(submission: Submission, outcome: Result<(), StoreError>) {
+pub(crate) fn answer<B>(submission: Submission<B>, outcome: Result<(), StoreError>) {
     drop(submission.answer.send(outcome));
 }
 
