@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use common::changes::{Sees, at_metadata, everything};
-use common::{Capture, key, web};
+use common::{Capture, Reach, key, web};
 use kausal_object::ObjectKey;
 use kausal_story::story::{Act, Certainty, JoinedBy, Story};
 use kausal_story::text::{self, TextStyle};
-use kausal_story::{Confidence, Gathered, Reach, TellPolicy, manifest_at, tell};
+use kausal_story::{Confidence, Gathered, TellPolicy, manifest_at, tell};
 use kausal_trace::UnixNanos;
 
 /// How much later than the answer a watch sees a change, in nanoseconds.

@@ -155,7 +155,7 @@ impl Pairs<'_, '_> {
             if candidates.is_empty() && gone {
                 let could = |fact: &AuditFact<'_>| in_time(fact) && may_let_go(fact);
                 candidates = self.candidates(change, could);
-                candidates.truncate(if candidates.len() == 1 { 1 } else { 0 });
+                candidates.truncate(usize::from(candidates.len() == 1));
             }
             let chosen = if gone { candidates.last() } else { candidates.first() };
             if let Some(&audit) = chosen {
