@@ -208,9 +208,11 @@ pub(crate) fn row(span: &SpanRef<'_>, mode: Mode) -> SearchRow {
     let window = Window::of(span.start);
     let found = Found { object, first: window, last: window };
     let view = found.view(mode).encode().map_or_else(String::new, |id: TraceId| id.to_string());
-    let is_event = span.kind() == Some(FactKind::Event);
-    let (actor, verb) =
-        if is_event { (a::EVENT_COMPONENT, a::EVENT_REASON) } else { (a::USERNAME, a::VERB) };
+    let (actor, verb) = match span.kind() {
+        Some(FactKind::Event) => (a::EVENT_COMPONENT, a::EVENT_REASON),
+        Some(FactKind::Change) => (a::MANAGER, a::OPERATION),
+        _ => (a::USERNAME, a::VERB),
+    };
     SearchRow {
         time: span.start.to_string(),
         kind: span.kind().map_or("", FactKind::as_str).to_owned(),

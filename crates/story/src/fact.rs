@@ -187,11 +187,6 @@ impl<'a> AuditFact<'a> {
         self.change.as_ref().map(|joined| &joined.change)
     }
 
-    /// Whether watches saw the object go with it.
-    pub(crate) fn is_seen_removal(&self) -> bool {
-        self.seen().is_some_and(|change| change.is(Operation::Delete))
-    }
-
     /// Whether its answer is the whole object as it then was.
     pub(crate) fn tells_whole_state(&self) -> bool {
         self.took_effect()

@@ -13,6 +13,7 @@ use kausal_trace::{Operation, UnixNanos};
 use serde_json::Value;
 
 use crate::body::Head;
+use crate::changes;
 use crate::fact::AuditFact;
 
 /// A resourceVersion: an unsigned decimal of any length.
@@ -331,12 +332,18 @@ fn state<'a>(index: usize, fact: &AuditFact<'a>, head: Head) -> State<'a> {
     let source = match () {
         () if fact.response_kind == "Scale" => Source::Scale,
         () if fact.response_kind == "PartialObjectMetadata" => Source::Metadata,
-        () if fact.verb == "deletecollection" || fact.is_seen_removal() => Source::Before,
+        () if fact.verb == "deletecollection" || shows_last_sight(fact) => Source::Before,
         () => Source::Answer,
     };
     let at = if source == Source::Before { fact.start } else { fact.end };
     let text = fact.response.clone();
     State { fact: index, since: fact.start, at, head, text, source, spec_kept: false }
+}
+
+/// Whether the body of a deletion is what a watch saw last: the request has none of its own.
+fn shows_last_sight(fact: &AuditFact<'_>) -> bool {
+    let removal = fact.seen().filter(|change| change.is(Operation::Delete) && fact.is_deletion());
+    removal.is_some_and(|change| *fact.response == *change.snapshot)
 }
 
 fn version<'s>(state: &'s State<'_>) -> ResourceVersion<'s> {
@@ -346,14 +353,18 @@ fn version<'s>(state: &'s State<'_>) -> ResourceVersion<'s> {
 fn tells_nothing_new(last: &State<'_>, next: &State<'_>) -> bool {
     let same = last.head.resource_version == next.head.resource_version;
     same && match next.source {
-        // A state put together again is equal, but not to the letter.
-        Source::Answer => last.text == next.text || last.is_rebuilt() || next.is_rebuilt(),
+        Source::Answer => last.text == next.text || is_equal_rebuilt(last, next),
         Source::Metadata => {
             let (a, b) = (&last.head, &next.head);
             (a.deleting, a.finalizers, &a.owners) == (b.deleting, b.finalizers, &b.owners)
         }
         Source::Scale | Source::Before => true,
     }
+}
+
+/// A state put together again is equal, but not to the letter.
+fn is_equal_rebuilt(last: &State<'_>, next: &State<'_>) -> bool {
+    (last.is_rebuilt() || next.is_rebuilt()) && changes::between(&last.text, &next.text).is_empty()
 }
 
 /// Gives a `Scale` or a `PartialObjectMetadata` the rest of the object from the state before it.

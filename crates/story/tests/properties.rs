@@ -5,6 +5,7 @@ mod common;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
 
+use common::changes::{at_metadata, everything};
 use common::{Capture, Reach, key, web};
 use kausal_story::story::Story;
 use kausal_story::text::{self, TextStyle};
@@ -16,6 +17,14 @@ use kausal_trace::{
 use proptest::prelude::*;
 
 static CAPTURE: LazyLock<Capture> = LazyLock::new(|| Capture::read(0));
+/// The capture at the level `Metadata`, with what two leaders saw of it, one of them every other
+/// version only.
+static WATCHED: LazyLock<Capture> = LazyLock::new(|| {
+    let mut capture = Capture::of(&at_metadata(), 0);
+    capture.watch(&everything, 2_000_000);
+    capture.watch(&|at| at % 2 == 1, 9_000_000);
+    capture
+});
 const ID: TraceId = TraceId([0xff; 16]);
 
 /// Everything that is shown, as bytes.
@@ -94,9 +103,10 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(5))]
 
     #[test]
-    fn order_repetition_and_twins_do_not_show(seed in any::<u64>(), reach in 0..4_usize) {
+    fn order_repetition_and_twins_do_not_show(seed in any::<u64>(), reach in 0..4_usize, watched in any::<bool>()) {
         let reach = [Reach::OwnedObjects, Reach::FullTree, Reach::Ancestors, Reach::Object][reach];
-        let plain = CAPTURE.gather(&web(), reach);
+        let capture = if watched { &WATCHED } else { &CAPTURE };
+        let plain = capture.gather(&web(), reach);
         let mut other = plain.clone();
         for (at, object) in other.objects.iter_mut().enumerate() {
             let again: Vec<_> = object.spans.iter().step_by(1 + at % 3).cloned().collect();
@@ -127,6 +137,42 @@ proptest! {
         prop_assert_eq!(&story.lives, &plain.lives);
         prop_assert_eq!(story.warnings.len(), 1);
         shown(&gathered);
+    }
+
+    #[test]
+    fn changes_of_any_shape_are_survived(
+        diff in "([a-z\\[\\].\"= ]{0,12} [0-9{}\\[\\](none)]{0,6} -> [0-9a-z\"]{0,4}\n?){0,3}",
+        snapshot in "[\\[\\{\"a:,0-9\\]\\}]{0,40}",
+        versions in prop::collection::vec(("[0-9]{0,4}", "[0-9]{0,4}", 0..4_usize), 0..12),
+    ) {
+        use kausal_trace::Operation::{Create, Delete, Observe, Update};
+        let mut gathered = WATCHED.gather(&web(), Reach::Object);
+        let mut batch = SpanBatch::default();
+        for (old_version, new_version, operation) in &versions {
+            let time = gathered.objects[0].spans.len() as u64 * 1_000_000_000 + 1_795_187_131_000_000_000;
+            kausal_trace::ChangeSpan {
+                key: web().as_ref(),
+                uid: "b442b83c",
+                operation: [Create, Update, Delete, Observe][*operation],
+                time: UnixNanos(time),
+                observed_at: UnixNanos(time),
+                old_version,
+                new_version,
+                api_version: "",
+                manager: "kubectl",
+                subresource: "",
+                diff: &diff,
+                snapshot: &snapshot,
+                gap: diff.is_empty(),
+                redaction_key: "",
+            }
+            .write(&mut batch);
+        }
+        gathered.objects[0].spans.extend(batch.iter().map(|span| Box::from(span.bytes)));
+        let told = shown(&gathered);
+        gathered.objects[0].spans.reverse();
+        prop_assert_eq!(told, shown(&gathered));
+        let _shown_or_not = manifest_at(&gathered, UnixNanos(u64::MAX)).map_err(|error| error.to_string());
     }
 
     #[test]

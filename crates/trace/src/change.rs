@@ -64,8 +64,9 @@ pub struct ChangeSpan<'a> {
     pub uid: &'a str,
     /// What was done.
     pub operation: Operation,
-    /// When, by the object's own clock; where that did not move with this change (a write of the
-    /// `scale` subresource leaves managedFields as they were), when it was observed.
+    /// When, by the object's own clock, if that moved with this change; else when it was observed.
+    /// It does not move with every change: an entry of managedFields that only loses fields keeps
+    /// its time, one of `scale` has none, and nothing says when an object was gone.
     pub time: UnixNanos,
     /// When the watch saw it.
     pub observed_at: UnixNanos,
@@ -75,7 +76,7 @@ pub struct ChangeSpan<'a> {
     pub new_version: &'a str,
     /// API version in which it was watched (`v1`).
     pub api_version: &'a str,
-    /// Field manager whose entry changed; empty when none did.
+    /// Field manager of the newest entry that is not as it was; empty when all are.
     pub manager: &'a str,
     /// Subresource of that entry.
     pub subresource: &'a str,

@@ -10,7 +10,7 @@ use super::ledger::Ledger;
 use super::template::Templates;
 use super::{Cause, Causes, Rule};
 use crate::frames::LinkRole;
-use crate::state::{Life, State};
+use crate::state::{Life, Source, State};
 use crate::world::{FactId, LifeId, World};
 
 /// The state of the search, fact after fact in the order of time.
@@ -92,8 +92,10 @@ impl<'w, 'a> Search<'w, 'a> {
     fn owners(&self, id: FactId) -> Vec<LifeId> {
         let Some(record) = self.world.object(id) else { return Vec::new() };
         let Some(life) = record.lives.life(id.fact) else { return Vec::new() };
-        let base = record.lives.base(&record.facts, id.fact);
-        let state = base.or_else(|| record.lives.state(id.fact));
+        let (base, own) = (record.lives.base(&record.facts, id.fact), record.lives.state(id.fact));
+        // What a watch saw last of a removed object is nearest to its removal.
+        let last_sight = own.filter(|state| state.source == Source::Before);
+        let state = last_sight.or(base).or(own);
         let state = state.or_else(|| life.states.first());
         let mut uids: Vec<(bool, &str)> = state.map_or_else(Vec::new, |state| {
             state.head.owners.iter().map(|owner| (!owner.controller, &*owner.uid)).collect()

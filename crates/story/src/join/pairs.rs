@@ -53,7 +53,7 @@ pub(super) fn find<'f, 'a>(
     pairs.found
 }
 
-impl Pairs<'_, '_> {
+impl<'a> Pairs<'_, 'a> {
     pub(super) fn put(&mut self, change: usize, pair: Pair) {
         let taken = self.taken.get_mut(pair.audit);
         if let Some((found, taken)) = self.found.get_mut(change).zip(taken) {
@@ -131,32 +131,23 @@ impl Pairs<'_, '_> {
             if !change.is(Operation::Create) {
                 continue;
             }
-            let made =
-                |fact: &AuditFact<'_>| by_time::creates(fact) && by_time::is_in_time(fact, change);
-            if let [audit] = self.candidates(change, made).as_slice() {
+            if let [audit] = self.candidates(change, by_time::creates).as_slice() {
                 self.put_recorded(at, *audit, JoinedBy::Creation);
             }
         }
     }
 
     /// The first request that asked for a deletion set its time; the last before the object was
-    /// gone removed it. Where none asked in time, a write may have let go what was being deleted.
+    /// gone removed it.
     fn deletions(&mut self) {
         for at in self.open() {
             let Some(change) = self.changes.get(at).copied() else { continue };
             let gone = change.is(Operation::Delete);
-            if !gone && !change.asks_deletion() {
-                continue;
-            }
-            let in_time = |fact: &AuditFact<'_>| by_time::is_in_time(fact, change);
-            let mut candidates = self.candidates(change, |fact| {
-                in_time(fact) && (fact.is_deletion() || gone && let_go(fact))
-            });
-            if candidates.is_empty() && gone {
-                let could = |fact: &AuditFact<'_>| in_time(fact) && may_let_go(fact);
-                candidates = self.candidates(change, could);
-                candidates.truncate(usize::from(candidates.len() == 1));
-            }
+            let candidates = match gone {
+                true => self.removers(change),
+                false if change.asks_deletion() => self.candidates(change, AuditFact::is_deletion),
+                false => continue,
+            };
             let chosen = if gone { candidates.last() } else { candidates.first() };
             if let Some(&audit) = chosen {
                 let certainty = self.certainty(audit, change, candidates.len());
@@ -165,14 +156,30 @@ impl Pairs<'_, '_> {
         }
     }
 
-    /// Requests that have no change yet and fit one, in the order of time.
+    /// Requests that may have removed an object: deletions and what let it go; where there are
+    /// none, the only write in time that may have taken the last finalizer off.
+    fn removers(&self, change: &ChangeFact<'_>) -> Vec<usize> {
+        let sure = self.candidates(change, |fact| fact.is_deletion() || let_go(fact));
+        if !sure.is_empty() {
+            return sure;
+        }
+        let mut possible = self.candidates(change, may_let_go);
+        if possible.len() > 1 {
+            possible.clear();
+        }
+        possible
+    }
+
+    /// Requests in whose time a change came about, that have none yet and fit, in order.
     fn candidates(
         &self,
         change: &ChangeFact<'_>,
-        fits: impl Fn(&AuditFact<'_>) -> bool,
+        fits: impl Fn(&AuditFact<'a>) -> bool,
     ) -> Vec<usize> {
         let all = self.audits.iter().enumerate();
-        let free = all.filter(|(at, fact)| self.is_free(*at, change) && fits(fact));
+        let free = all.filter(|(at, fact)| {
+            self.is_free(*at, change) && by_time::is_in_time(fact, change) && fits(fact)
+        });
         free.map(|(at, _)| at).collect()
     }
 

@@ -72,9 +72,9 @@ impl Watched {
             write_version(key, uid, before, version, gap, later, out);
             last = Some((at, version));
         }
-        let Some((seen, body)) = &self.gone else { return };
+        let Some((time, body)) = &self.gone else { return };
         let old = last.map(|(_, before)| before.number.to_string()).unwrap_or_default();
-        let observed_at = UnixNanos(seen.0 + later);
+        let observed_at = UnixNanos(time.0 + later);
         ChangeSpan {
             operation: Operation::Delete,
             time: observed_at,
@@ -111,7 +111,7 @@ fn write_version(
         (before.map(|before| before.number.to_string()), version.number.to_string());
     ChangeSpan {
         operation: if before.is_none() { Operation::Create } else { Operation::Update },
-        time: clock.unwrap_or(observed_at),
+        time: clock.filter(|clock| moved_with(*clock, version.seen)).unwrap_or(observed_at),
         observed_at,
         old_version: &old_version.unwrap_or_default(),
         new_version: &new_version,
@@ -142,6 +142,11 @@ fn empty<'a>(key: &'a ObjectKey, uid: &'a str) -> ChangeSpan<'a> {
         gap: false,
         redaction_key: "",
     }
+}
+
+/// Whether an entry's time is that of the change: one that only lost fields keeps its old time.
+fn moved_with(clock: UnixNanos, seen: UnixNanos) -> bool {
+    seen.seconds().saturating_sub(clock.seconds()) <= 1
 }
 
 /// The newest entry of managedFields that is not as it was: manager, subresource, time. A deletion has its
@@ -226,18 +231,24 @@ fn take(
         }
         return;
     }
+    let partial = text(body, "/kind") == "PartialObjectMetadata";
     let scale = text(body, "/kind") == "Scale";
     let own =
         is_own_kind(&key.group, &key.resource, text(body, "/apiVersion"), text(body, "/kind"));
     let id = (key, text(body, "/metadata/uid").to_owned());
-    if done.contains(&id) || !(own || scale) {
+    if done.contains(&id) || !(own || scale || partial) {
         return;
     }
     let number: u64 = text(body, "/metadata/resourceVersion").parse().expect("a version");
     let mut body = body.clone();
-    if scale {
-        let last = all.get(&id).and_then(|watched| watched.versions.last()).expect("it was made");
+    let last = all.get(&id).and_then(|watched| watched.versions.last());
+    if let Some(last) = last.filter(|_| scale) {
         body = scaled(&last.body, &body, text(event, "/userAgent"));
+    }
+    if let Some(last) = last.filter(|_| partial) {
+        let metadata = body["metadata"].take();
+        body = last.body.clone();
+        body["metadata"] = metadata;
     }
     let meta = |name: &str| body.pointer(&format!("/metadata/{name}")).filter(|v| !v.is_null());
     let held = meta("finalizers").is_some() || body.pointer("/spec/finalizers").is_some();

@@ -169,7 +169,7 @@ fn a_view_reads_as_jaegers_own_model() {
     };
     let logs = root["logs"].as_array().unwrap();
     let forbidden = logs.iter().find(|log| field(log, "error").is_some()).unwrap();
-    let audit = json!({"key": "audit", "type": "string", "value": "mallory delete"});
+    let audit = json!({"key": "audit", "type": "string", "value": "mallory delete (Forbidden)"});
     assert_eq!(field(forbidden, "audit"), Some(audit));
     assert!(field(forbidden, "event").is_some(), "{forbidden}");
 }
