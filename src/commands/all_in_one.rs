@@ -100,7 +100,7 @@ pub(crate) async fn start(loaded: &Loaded, settings: Settings) -> anyhow::Result
     let (plugin, health) = grpc_router(served.clone()).await;
     let (grpc_at, webhook_at) = (grpc.address, webhook.url());
     // `kausal ingest` beside a running server finds this door in the store's lock.
-    let both = http_router(served).merge(plugin.clone().reset_fallback());
+    let both = http_router(served, settings.pages).merge(plugin.clone().reset_fallback());
     http.open(&mut doors, both, &stop);
     grpc.open(&mut doors, plugin, &stop);
     webhook.open(&mut doors, settings.webhook.router(pipeline.clone()), &stop);

@@ -8,7 +8,7 @@ use kausal_consumers::sink::Sink;
 use kausal_consumers::source::webhook::Webhook;
 use kausal_consumers::{Clusters, Filter, Metrics, Pipeline, PipelineParts};
 use kausal_runtime::tls::{ServerTls, TlsConfig};
-use kausal_storage_plugin::ReadLimits;
+use kausal_storage_plugin::{Pages, ReadLimits};
 use kausal_store::EmbeddedConfig;
 
 use crate::cli::AllInOne;
@@ -30,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) webhook: Webhook,
     /// Its certificate and key.
     pub(crate) webhook_tls: Option<ServerTls>,
+    /// Jaeger UI, and where links to views lead.
+    pub(crate) pages: Pages,
     /// The HTTP API.
     pub(crate) http: Door,
     /// The gRPC storage plugin.
@@ -48,6 +50,7 @@ impl Settings {
         config.http.listen = flags.http_listen.or(config.http.listen);
         config.grpc.listen = flags.grpc_listen.or(config.grpc.listen);
         config.admin.listen = flags.admin_listen.or(config.admin.listen);
+        config.ui.assets = flags.ui_assets.clone().or(config.ui.assets.take());
         let (loaded, config) = (&loaded, &loaded.config);
         config.log.validate().map_err(|error| loaded.wrong("log.level", &error))?;
         config.redaction.validate(loaded)?;
@@ -60,6 +63,7 @@ impl Settings {
             read: read(loaded)?,
             webhook,
             webhook_tls: webhook_tls.map_err(|error| loaded.wrong("webhook.tls", &error))?,
+            pages: pages(loaded)?,
             http: config.http.validate("http", loaded)?,
             grpc: config.grpc.validate("grpc", loaded)?,
             admin: config.admin.validate("admin", loaded)?,
@@ -83,6 +87,12 @@ pub(crate) fn filter(loaded: &Loaded) -> anyhow::Result<Filter> {
 pub(crate) fn read(loaded: &Loaded) -> anyhow::Result<ReadLimits> {
     let limits = loaded.config.read.clone().validate();
     Ok(limits.map_err(|error| loaded.wrong(&format!("read.{}", error.setting), &error))?)
+}
+
+/// What is served besides answers.
+fn pages(loaded: &Loaded) -> anyhow::Result<Pages> {
+    let pages = loaded.config.ui.validate();
+    Ok(pages.map_err(|error| loaded.wrong(&format!("ui.{}", error.setting()), &error))?)
 }
 
 /// The pipeline from bytes to durable spans; what belongs beside the store goes into its folder.

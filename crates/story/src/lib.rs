@@ -29,6 +29,7 @@ mod state;
 pub mod story;
 mod tell;
 pub mod text;
+mod versions;
 pub mod view;
 mod world;
 
@@ -39,3 +40,4 @@ pub use mode::{Display, Mode, Reach};
 pub use policy::{TellPolicy, VIEW_SPANS_MAX};
 pub use story::Story;
 pub use tell::tell;
+pub use versions::{Version, versions};
