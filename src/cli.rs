@@ -189,6 +189,9 @@ pub(crate) struct StoragePlugin {
     /// Where the HTTP API listens [default: 127.0.0.1:16686]
     #[arg(long, env = "KAUSAL_HTTP_LISTEN", value_name = "ADDR")]
     pub(crate) http_listen: Option<SocketAddr>,
+    /// Folder of a Jaeger UI build, served at /jaeger/
+    #[arg(long, env = "KAUSAL_UI_ASSETS", value_name = "DIR")]
+    pub(crate) ui_assets: Option<PathBuf>,
     /// Where the gRPC storage plugin listens [default: 127.0.0.1:17271]
     #[arg(long, env = "KAUSAL_GRPC_LISTEN", value_name = "ADDR")]
     pub(crate) grpc_listen: Option<SocketAddr>,

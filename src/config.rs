@@ -15,7 +15,7 @@ use kausal_consumers::dead_letters::DeadLettersConfig;
 use kausal_consumers::source::webhook::WebhookConfig;
 use kausal_consumers::{ClustersConfig, FilterConfig};
 use kausal_runtime::telemetry::LogConfig;
-use kausal_storage_plugin::ReadConfig;
+use kausal_storage_plugin::{ReadConfig, UiConfig};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use listen::{Door, ListenConfig};
@@ -47,6 +47,8 @@ pub(crate) struct Config {
     pub(crate) dead_letters: DeadLettersConfig,
     /// What one question may cost, and who counts as a controller.
     pub(crate) read: ReadConfig,
+    /// Jaeger UI, and where links to views lead.
+    pub(crate) ui: UiConfig,
     /// The HTTP API.
     pub(crate) http: ListenConfig,
     /// The gRPC storage plugin for Jaeger.
@@ -73,6 +75,7 @@ impl Default for Config {
             redaction: RedactionConfig::default(),
             dead_letters: DeadLettersConfig::default(),
             read: ReadConfig::default(),
+            ui: UiConfig::default(),
             http: ListenConfig::on_port(HTTP_PORT),
             grpc: ListenConfig::on_port(GRPC_PORT),
             admin: ListenConfig::on_port(ADMIN_PORT),

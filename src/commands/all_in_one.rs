@@ -46,7 +46,8 @@ pub(crate) async fn start(loaded: &Loaded, settings: Settings) -> anyhow::Result
     let ports = Ports::bind(plugin.doors).await?;
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
-    let mut serving = ports.open(plugin.store.clone(), plugin.read, registry).await?;
+    let serving = ports.open(plugin.store.clone(), plugin.read, plugin.pages, registry);
+    let mut serving = serving.await?;
     serving.running.keep_fresh(settings.reloader);
 
     let sink = Arc::new(StoreSink::new(serving.reader.store().clone()));

@@ -8,11 +8,11 @@ use kausal_runtime::prometheus_client::registry::Registry;
 use kausal_runtime::readiness::Readiness;
 use kausal_runtime::reload::Reloader;
 use kausal_storage_plugin::{
-    Metrics, RawRouters, RawTraces, ReadLimits, purge_router, raw_routers,
+    Metrics, Pages, RawRouters, RawTraces, ReadLimits, purge_router, raw_routers,
 };
 use kausal_store::raw::{RawConfig, RawStore};
 
-use super::process::{PluginDoors, read};
+use super::process::{PluginDoors, pages, read};
 use super::running::{Opened, Running, runtime};
 use super::serving::Ports;
 use crate::answer::Outcome;
@@ -22,6 +22,7 @@ use crate::config::Loaded;
 struct Settings {
     store: RawConfig,
     read: ReadLimits,
+    pages: Pages,
     doors: PluginDoors,
     purge: Purge,
 }
@@ -51,13 +52,13 @@ impl Settings {
         config.log.validate().map_err(|error| loaded.wrong("log.level", &error))?;
         let purge = if config.raw.allow_purge { Purge::Allowed } else { Purge::Refused };
         let store = config.raw.validate(&doors.admin, loaded)?;
-        Ok(Self { store, read: read(loaded)?, doors, purge })
+        Ok(Self { store, read: read(loaded)?, pages: pages(loaded)?, doors, purge })
     }
 }
 
 /// Binds every door, opens the store, and serves.
 async fn start(settings: Settings) -> anyhow::Result<Running> {
-    let Settings { store, read, doors: at, purge } = settings;
+    let Settings { store, read, pages, doors: at, purge } = settings;
     let ports = Ports::bind(at).await?;
     let readiness = Readiness::default();
     let opening = readiness.latch("store");
@@ -74,7 +75,7 @@ async fn start(settings: Settings) -> anyhow::Result<Running> {
         probes = probes.merge(purge_router(store.clone()));
     }
     let RawRouters { grpc: plugin, http, health } =
-        raw_routers(RawTraces::new(store, read), metrics).await;
+        raw_routers(RawTraces::new(store, read), &pages, metrics).await;
     ports.admin.open(&mut opened, probes);
     ports.http.open(&mut opened, http);
     ports.grpc.open(&mut opened, plugin);

@@ -9,7 +9,7 @@ use kausal_consumers::source::webhook::Webhook;
 use kausal_consumers::{Clusters, Filter, Metrics, Pipeline, PipelineParts};
 use kausal_runtime::reload::Reloader;
 use kausal_runtime::tls::ServerTls;
-use kausal_storage_plugin::ReadLimits;
+use kausal_storage_plugin::{Pages, ReadLimits};
 use kausal_store::EmbeddedConfig;
 
 use crate::cli::{AllInOne, StoragePlugin};
@@ -40,6 +40,8 @@ pub(crate) struct PluginSettings {
     pub(crate) store: EmbeddedConfig,
     /// What one question may cost.
     pub(crate) read: ReadLimits,
+    /// Jaeger UI, and where links to views lead.
+    pub(crate) pages: Pages,
     /// Where it listens.
     pub(crate) doors: PluginDoors,
 }
@@ -84,6 +86,7 @@ impl PluginSettings {
         Ok(Self {
             store: config.store.validate(loaded)?,
             read: read(loaded)?,
+            pages: pages(loaded)?,
             doors: PluginDoors::of(loaded, reloader)?,
         })
     }
@@ -109,6 +112,7 @@ pub(crate) fn with_flags(loaded: &Loaded, flags: &StoragePlugin) -> Loaded {
     config.http.listen = flags.http_listen.or(config.http.listen);
     config.grpc.listen = flags.grpc_listen.or(config.grpc.listen);
     config.admin.listen = flags.admin_listen.or(config.admin.listen);
+    config.ui.assets = flags.ui_assets.clone().or(config.ui.assets.take());
     loaded
 }
 
@@ -128,6 +132,12 @@ pub(crate) fn filter(loaded: &Loaded) -> anyhow::Result<Filter> {
 pub(crate) fn read(loaded: &Loaded) -> anyhow::Result<ReadLimits> {
     let limits = loaded.config.read.clone().validate();
     Ok(limits.map_err(|error| loaded.wrong(&format!("read.{}", error.setting), &error))?)
+}
+
+/// What is served besides answers.
+pub(crate) fn pages(loaded: &Loaded) -> anyhow::Result<Pages> {
+    let pages = loaded.config.ui.validate();
+    Ok(pages.map_err(|error| loaded.wrong(&format!("ui.{}", error.setting()), &error))?)
 }
 
 /// The pipeline from bytes to durable spans; what belongs beside the store goes into its folder.

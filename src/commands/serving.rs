@@ -10,7 +10,7 @@ use kausal_runtime::admin;
 use kausal_runtime::metrics::DoorMetrics;
 use kausal_runtime::prometheus_client::registry::Registry;
 use kausal_runtime::readiness::Readiness;
-use kausal_storage_plugin::{Doors, ReadLimits, Reader, grpc_router, http_router};
+use kausal_storage_plugin::{Doors, Pages, ReadLimits, Reader, grpc_router, http_router};
 use kausal_store::{EmbeddedConfig, EmbeddedStore, SpanStore};
 
 use super::process::PluginDoors;
@@ -54,6 +54,7 @@ impl Ports {
         self,
         store: EmbeddedConfig,
         read: ReadLimits,
+        pages: Pages,
         mut registry: Registry,
     ) -> anyhow::Result<Serving> {
         let readiness = Readiness::default();
@@ -73,7 +74,7 @@ impl Ports {
         let served = Doors::new(reader.clone(), reading);
         let (plugin, health) = grpc_router(served.clone()).await;
         // `kausal ingest` beside a running server finds this door in the store's lock.
-        let both = http_router(served).merge(plugin.clone().reset_fallback());
+        let both = http_router(served, pages).merge(plugin.clone().reset_fallback());
         self.http.open(&mut opened, both);
         self.grpc.open(&mut opened, plugin);
         Ok(Serving { url, grpc, reader, running: Running::new(opened, health, opening) })

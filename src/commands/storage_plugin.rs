@@ -25,7 +25,9 @@ pub(crate) fn run(loaded: &Loaded, flags: &StoragePluginCommand) -> anyhow::Resu
     let settings = PluginSettings::of(&loaded, &mut reloader)?;
     runtime()?.block_on(async {
         let ports = Ports::bind(settings.doors).await?;
-        let serving = ports.open(settings.store, settings.read, Registry::default()).await?;
+        let serving =
+            ports.open(settings.store, settings.read, settings.pages, Registry::default());
+        let serving = serving.await?;
         let mut running = serving.running;
         running.keep_fresh(reloader);
         running.ready();

@@ -30,7 +30,7 @@ pub use config::{ConfigError, ReadConfig, ReadLimits};
 pub use doors::Doors;
 pub use error::{ErrorBody, ErrorDetail, ReadError};
 pub use grpc::grpc_router;
-pub use http::{http_router, jaeger_router};
+pub use http::{Pages, UiConfig, UiConfigError, http_router, jaeger_router};
 pub use metrics::Metrics;
 pub use query::{ObjectQuery, SearchRequest, SearchRow, SearchRows, ViewDocument};
 pub use raw::{RawRouters, RawTraces, purge_router, raw_routers};

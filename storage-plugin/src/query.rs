@@ -4,7 +4,7 @@
 //! `--server URL` and `--store DIR` answer alike.
 
 use kausal_object::ObjectKey;
-use kausal_story::Mode;
+use kausal_story::{Mode, Version};
 use kausal_trace::UnixNanos;
 use serde::{Deserialize, Serialize};
 
@@ -92,6 +92,13 @@ pub struct SearchRow {
 pub struct Clusters {
     /// Names, sorted.
     pub clusters: Vec<String>,
+}
+
+/// Answer of `/api/v1/diff` without `rv`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Versions {
+    /// Oldest first, without what changed.
+    pub versions: Vec<Version>,
 }
 
 /// A view in the form browsers and tools read.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use kausal_object::ObjectKey;
 use kausal_store::{ReadBudget, SpanStore, StoreStats};
-use kausal_story::{Manifest, Mode, Story, manifest_at, tell, view};
+use kausal_story::{Manifest, Mode, Story, Version, manifest_at, tell, versions, view};
 use kausal_trace::view::MESSAGE_BYTES_MAX;
 use kausal_trace::{
     Day, IdParts, SpanId, SpanRecord, SpanRef, TraceId, UnixNanos, ViewId, ViewSpan, Window,
@@ -114,6 +114,12 @@ impl Reader {
         let gathering = self.gather(query, (None, until), Mode::default(), stop)?;
         manifest_at(&gathering.gathered, at)
             .map_err(|none| ReadError::not_found(none.to_string(), "try another time (at)"))
+    }
+
+    /// The versions of an object, oldest first.
+    pub fn versions(&self, query: &ObjectQuery, stop: &Stop) -> Result<Vec<Version>, ReadError> {
+        let gathering = self.gather(query, (query.from, query.to), Mode::default(), stop)?;
+        Ok(versions(&gathering.gathered, &self.limits.tell))
     }
 
     /// Facts that match, newest first.

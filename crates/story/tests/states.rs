@@ -9,6 +9,7 @@ use kausal_story::story::{Base, Outcome, Story};
 use kausal_story::text::{self, TextStyle};
 use kausal_story::{
     Confidence, Gathered, GatheredObject, NoManifest, Relation, TellPolicy, manifest_at, tell,
+    versions,
 };
 use kausal_trace::natural::AuditIdentity;
 use kausal_trace::{NewSpan, SpanBatch, SpanId, TraceId, UnixNanos, attribute as a};
@@ -255,4 +256,27 @@ fn control_characters_stay_out_of_the_terminal() {
     let text = text::render(&story(&facts), &TextStyle::default());
     assert!(!text.contains('\u{1b}'), "{text:?}");
     assert_eq!(text.lines().count(), 5);
+}
+
+#[test]
+fn a_version_is_a_write_that_changed_something() {
+    let facts = [
+        fact(0, "create").code(201).answer(9, 1, 3, ""),
+        fact(1, "patch").code(409),
+        fact(2, "patch").answer(9, 1, 3, ""),
+        fact(3, "patch").dry_run().answer(9, 2, 4, ""),
+        fact(4, "patch").with(a::SUBRESOURCE, "scale").answer(10, 2, 5, ""),
+        fact(5, "get").answer(10, 2, 5, ""),
+    ];
+    let versions = versions(&gathered(&facts), &TellPolicy::default());
+    let told: Vec<_> = versions
+        .iter()
+        .map(|version| {
+            let changes: Vec<_> = version.changes.iter().map(ToString::to_string).collect();
+            (version.resource_version.as_str(), version.time, changes.join("; "))
+        })
+        .collect();
+    let replicas = "spec.replicas 3 -> 5".to_owned();
+    assert_eq!(told, [("9", at(0), String::new()), ("10", at(4), replicas)]);
+    assert_eq!(versions[1].base, Base::Recorded);
 }

@@ -4,12 +4,16 @@ use axum::extract::{Query, State};
 use axum::http::Uri;
 use axum::response::Response;
 use kausal_runtime::clock;
+use kausal_story::Version;
 use kausal_trace::UnixNanos;
 
 use super::json;
 use crate::doors::Doors;
 use crate::error::ReadError;
-use crate::query::{Clusters, ObjectQuery, SearchRequest, time};
+use crate::query::{Clusters, ObjectQuery, SearchRequest, Versions, time};
+
+/// Versions that an error names.
+const VERSIONS_NAMED: usize = 8;
 
 type Parameters = Query<Vec<(String, String)>>;
 
@@ -47,12 +51,47 @@ pub(super) async fn manifest(State(doors): State<Doors>, Query(given): Parameter
 
 /// The object and the time `at`; now when it is missing.
 fn manifest_query(mut given: Vec<(String, String)>) -> Result<(ObjectQuery, UnixNanos), ReadError> {
-    let mut at = None;
-    for (name, value) in given.iter().filter(|(name, _)| name == "at") {
-        at = time(name, value, now())?;
-    }
-    given.retain(|(name, _)| name != "at");
+    let at = take(&mut given, "at").map(|value| time("at", &value, now())).transpose()?.flatten();
     Ok((ObjectQuery::from_parameters(&given, now())?, at.unwrap_or_else(now)))
+}
+
+/// Takes a parameter out of those that name an object.
+pub(super) fn take(given: &mut Vec<(String, String)>, name: &str) -> Option<String> {
+    let taken = given.extract_if(.., |(given, _)| given == name);
+    taken.map(|(_, value)| value).filter(|value| !value.is_empty()).last()
+}
+
+/// The versions of an object without what changed, or the one of `rv` with it.
+pub(super) async fn diff(State(doors): State<Doors>, Query(mut given): Parameters) -> Response {
+    let wanted = take(&mut given, "rv");
+    let query = match ObjectQuery::from_parameters(&given, now()) {
+        Ok(query) => query,
+        Err(error) => return json::<()>(Err(error)),
+    };
+    let read = doors.read("diff", move |reader, stop| reader.versions(&query, stop)).await;
+    let Some(wanted) = wanted else {
+        return json(
+            read.map(|versions| Versions { versions: versions.into_iter().map(head).collect() }),
+        );
+    };
+    json(read.and_then(|versions| {
+        let known = listed(&versions);
+        let found = versions.into_iter().find(|version| version.resource_version == wanted);
+        found.ok_or_else(|| {
+            let message = format!("no write that made resourceVersion {wanted} is recorded");
+            ReadError::not_found(message, format!("the newest known are: {known}"))
+        })
+    }))
+}
+
+fn head(version: Version) -> Version {
+    Version { changes: Vec::new(), ..version }
+}
+
+fn listed(versions: &[Version]) -> String {
+    let newest = versions.iter().rev().map(|version| version.resource_version.as_str());
+    let named: Vec<_> = newest.filter(|version| !version.is_empty()).take(VERSIONS_NAMED).collect();
+    named.join(", ")
 }
 
 pub(super) async fn search(State(doors): State<Doors>, Query(given): Parameters) -> Response {
@@ -76,6 +115,6 @@ pub(super) async fn stats(State(doors): State<Doors>) -> Response {
 pub(super) async fn nowhere(uri: Uri) -> Response {
     json::<()>(Err(ReadError::not_found(
         format!("nothing is at {}", uri.path()),
-        "there are story, view, manifest, search, clusters and stats under /api/v1/",
+        "there are story, view, manifest, diff, search, clusters and stats under /api/v1/",
     )))
 }

@@ -9,8 +9,11 @@ mod jaeger;
 mod page;
 #[cfg(test)]
 mod tests;
+mod ui;
+mod visit;
 
 use axum::Router;
+use axum::extract::FromRef;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -21,31 +24,60 @@ use tower_http::compression::predicate::SizeAbove;
 use crate::doors::Doors;
 use crate::error::ReadError;
 use crate::traces::Traces;
+pub use ui::{Pages, UiConfig, UiConfigError};
 
 /// Answers shorter than this are sent as they are: they fit into one packet.
 const COMPRESSED_BYTES_MIN: u64 = 1_024;
 
+/// What the paths over views work with.
+#[derive(Clone)]
+struct Served {
+    doors: Doors,
+    pages: Pages,
+}
+
+impl FromRef<Served> for Doors {
+    fn from_ref(served: &Served) -> Self {
+        served.doors.clone()
+    }
+}
+
+impl FromRef<Served> for Pages {
+    fn from_ref(served: &Served) -> Self {
+        served.pages.clone()
+    }
+}
+
 /// All paths of the door, over views.
-pub fn http_router(doors: Doors) -> Router {
-    let jaeger = jaeger::router(doors.traces());
+pub fn http_router(doors: Doors, pages: Pages) -> Router {
+    let jaeger = jaeger_paths(&doors.traces(), &pages);
     let own = Router::new()
         .route("/", get(page::front))
         .route("/trace/{resource}/{name}", get(page::story))
+        .route("/redirect", get(visit::redirect))
+        .route("/extensions/api/v1/trace", get(visit::extension))
         .route("/api/v1/story", get(api::story))
         .route("/api/v1/view", get(api::view))
         .route("/api/v1/manifest", get(api::manifest))
+        .route("/api/v1/diff", get(api::diff))
         .route("/api/v1/search", get(api::search))
         .route("/api/v1/clusters", get(api::clusters))
         .route("/api/v1/stats", get(api::stats))
         .route("/api/v1/{*path}", get(api::nowhere))
         .fallback(page::nowhere)
-        .with_state(doors);
+        .with_state(Served { doors, pages });
     compressed(own.merge(jaeger))
 }
 
-/// Jaeger's paths alone, over whatever answers.
-pub fn jaeger_router(doors: Doors<dyn Traces>) -> Router {
-    compressed(jaeger::router(doors))
+/// Jaeger's paths and its UI alone, over whatever answers.
+pub fn jaeger_router(doors: &Doors<dyn Traces>, pages: &Pages) -> Router {
+    compressed(jaeger_paths(doors, pages))
+}
+
+/// Jaeger's paths, at the root and below the UI's own prefix.
+fn jaeger_paths(doors: &Doors<dyn Traces>, pages: &Pages) -> Router {
+    let below = pages.router(jaeger::router(doors.clone()));
+    jaeger::router(doors.clone()).merge(below)
 }
 
 /// Compresses answers for who accepts it, gzip or zstd, piece by piece: nothing is held for it.

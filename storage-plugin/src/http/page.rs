@@ -20,8 +20,13 @@ kausal: who asked for what, what changed, what followed
   /api/v1/story?object=deploy/web&namespace=shop
   /api/v1/view?…            the same as OTLP/JSON spans, for trace viewers
   /api/v1/manifest?…&at=2h  the manifest as it was
+  /api/v1/diff?…            its versions; &rv=… what one of them changed
   /api/v1/search?username=alice&verb=delete&from=1d&limit=20
   /api/v1/clusters  /api/v1/stats
+
+  /redirect?resource=deployments&group=apps&namespace=shop&name=web&ts=2026-11-20T15:05:00Z
+  /api/traces  /api/v3/traces  …  for Jaeger UI and Grafana's Jaeger data source
+  /jaeger/                  Jaeger UI, where a build of it was given (--ui-assets)
 
 The same from a terminal: kausal trace deploy/web -n shop --server URL
 Jaeger reads from the gRPC port: a storage backend of type grpc.

@@ -25,7 +25,7 @@ use crate::config::ReadLimits;
 use crate::doors::Doors;
 use crate::error::ReadError;
 use crate::grpc::{HealthReporter, router_of};
-use crate::http::jaeger_router;
+use crate::http::{Pages, jaeger_router};
 use crate::metrics::Metrics;
 use crate::stop::Stop;
 use crate::traces::{Dependency, FoundTrace, Operation, TraceQuery, TraceSummary, Traces};
@@ -41,12 +41,12 @@ pub struct RawRouters {
 }
 
 /// All doors over raw spans.
-pub async fn raw_routers(traces: RawTraces, metrics: Metrics) -> RawRouters {
+pub async fn raw_routers(traces: RawTraces, pages: &Pages, metrics: Metrics) -> RawRouters {
     let writer = export::RawExport::new(traces.store.clone(), metrics.clone());
     let places = traces.limits.concurrent_max;
     let doors = Doors::of(Arc::new(traces), places, metrics).traces();
     let (grpc, health) = router_of(doors.clone(), writer).await;
-    let http = jaeger_router(doors).merge(grpc.clone().reset_fallback());
+    let http = jaeger_router(&doors, pages).merge(grpc.clone().reset_fallback());
     RawRouters { grpc, http, health }
 }
 

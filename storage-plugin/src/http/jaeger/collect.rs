@@ -11,6 +11,7 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::{Span, TracesData};
 use prost::Message;
 
+use super::ui_json::{UiTrace, ui_traces};
 use crate::error::ReadError;
 use crate::stop::Stop;
 use crate::traces::Traces;
@@ -26,6 +27,11 @@ pub(super) struct Collected {
     pub(super) traces: Vec<TracesData>,
     /// Those of which nothing is known.
     pub(super) missing: Vec<TraceId>,
+}
+
+/// One trace in the JSON of Jaeger UI, from its encoded messages.
+pub(in crate::http) fn ui_trace(messages: &[Vec<u8>]) -> UiTrace {
+    ui_traces(decode(messages)).into_iter().next().unwrap_or_default()
 }
 
 /// Reads traces until the answer is full.

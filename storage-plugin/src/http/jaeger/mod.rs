@@ -17,7 +17,7 @@ mod parameters;
 mod tests;
 #[cfg(test)]
 mod translation_tests;
-pub(super) mod ui_json;
+mod ui_json;
 mod v3;
 mod value;
 
@@ -28,6 +28,8 @@ use axum::routing::get;
 
 use crate::doors::Doors;
 use crate::traces::Traces;
+pub(super) use collect::ui_trace;
+pub(super) use ui_json::UiTrace;
 
 /// Traces of one answer: the most that Jaeger's UI asks for.
 const RESULTS_MAX: usize = 1_500;

@@ -29,21 +29,30 @@ const KINDS: [&str; 6] = ["", "internal", "server", "client", "producer", "consu
 const CODES: [&str; 3] = ["", "OK", "ERROR"];
 
 /// A trace.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct UiTrace {
     #[serde(rename = "traceID")]
-    pub(crate) trace_id: String,
-    pub(crate) spans: Vec<UiSpan>,
-    pub(crate) processes: BTreeMap<String, Process>,
+    trace_id: String,
+    spans: Vec<UiSpan>,
+    processes: BTreeMap<String, Process>,
     /// Always null: Jaeger shows what stands at spans.
-    pub(crate) warnings: Option<Vec<String>>,
+    warnings: Option<Vec<String>>,
+}
+
+impl UiTrace {
+    /// Keeps the logs that have a field of this name.
+    pub(crate) fn keep_logs(&mut self, field: &str) {
+        for span in &mut self.spans {
+            span.logs.retain(|log| log.fields.iter().any(|tag| tag.key == field));
+        }
+    }
 }
 
 /// A span.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct UiSpan {
+struct UiSpan {
     #[serde(rename = "traceID")]
     trace_id: String,
     #[serde(rename = "spanID")]
@@ -55,7 +64,7 @@ pub(crate) struct UiSpan {
     /// Microseconds.
     duration: u64,
     tags: Vec<Tag>,
-    pub(crate) logs: Vec<Log>,
+    logs: Vec<Log>,
     #[serde(rename = "processID")]
     process_id: String,
     warnings: Option<Vec<String>>,
@@ -73,24 +82,24 @@ struct Reference {
 
 /// Something that happened at a time.
 #[derive(Debug, Serialize)]
-pub(crate) struct Log {
+struct Log {
     /// Microseconds since 1970.
     timestamp: u64,
-    pub(crate) fields: Vec<Tag>,
+    fields: Vec<Tag>,
 }
 
 /// Who emitted spans.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Process {
+struct Process {
     service_name: String,
     tags: Vec<Tag>,
 }
 
 /// A key and its value.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Tag {
-    pub(crate) key: String,
+struct Tag {
+    key: String,
     #[serde(rename = "type")]
     kind: &'static str,
     value: TagValue,
