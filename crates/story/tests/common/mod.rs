@@ -2,6 +2,8 @@
 //! becomes a tree, and what is gathered is found by walking over everything.
 #![allow(dead_code, reason = "each test binary uses its part of this module")]
 
+pub(crate) mod views;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
