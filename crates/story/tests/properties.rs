@@ -12,7 +12,7 @@ use kausal_story::text::{self, TextStyle};
 use kausal_story::{Gathered, Mode, Relation, TellPolicy, manifest_at, tell, view};
 use kausal_trace::view::encode;
 use kausal_trace::{
-    NewSpan, SpanBatch, SpanId, SpanRef, TraceId, UnixNanos, ViewSpan, Window, attribute as a,
+    NewSpan, SpanBatch, SpanId, SpanRef, UnixNanos, ViewSpan, Window, attribute as a,
 };
 use proptest::prelude::*;
 
