@@ -55,12 +55,14 @@ fn write_span(out: &mut String, depth: usize, span: &Span<'_>) -> std::fmt::Resu
     let start = UnixNanos(nanos(span.value, "startTimeUnixNano"));
     let failed = span.value.pointer("/status/code").and_then(Value::as_u64) == Some(2);
     let mark = if failed { "✗ " } else { "" };
-    writeln!(out, "{indent}{start}  {mark}{}  {}", span.service, text(span.value, "name"))?;
+    writeln!(out, "{indent}{start}  {mark}{}  {}", span.service, headline(span))?;
     let mut events: Vec<&Value> = array(span.value, "events").collect();
     events.sort_by_key(|event| nanos(event, "timeUnixNano"));
     for event in events {
         let time = UnixNanos(nanos(event, "timeUnixNano"));
-        writeln!(out, "{indent}  · {time}  {}", text(event, "name"))?;
+        let summary = attribute(event, "summary");
+        let what = if summary.is_empty() { text(event, "name") } else { summary };
+        writeln!(out, "{indent}  · {time}  {what}")?;
         for key in ["diff", "error", "message"] {
             for line in attribute(event, key).lines() {
                 writeln!(out, "{indent}      {line}")?;
@@ -68,6 +70,20 @@ fn write_span(out: &mut String, depth: usize, span: &Span<'_>) -> std::fmt::Resu
         }
     }
     Ok(())
+}
+
+/// What a span is about: its operation, or the summary of an act; in one list of all objects, with
+/// the object it was on.
+fn headline(span: &Span<'_>) -> String {
+    let summary = attribute(span.value, "summary");
+    if summary.is_empty() {
+        return text(span.value, "name").to_owned();
+    }
+    if span.service != attribute(span.value, "resource") {
+        return summary.to_owned();
+    }
+    let object = [attribute(span.value, "namespace"), attribute(span.value, "name")];
+    format!("{}: {summary}", object.join(" ").trim())
 }
 
 fn array<'v>(value: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> + use<'v> {

@@ -108,8 +108,19 @@ impl Facts {
 
     /// Owner and child, in both catalogues of a day.
     pub(crate) fn owns(&mut self, owner: &ObjectKey, child: &ObjectKey, day: Day) -> &mut Self {
-        self.link(owner.as_ref(), child.as_ref(), "child", day);
-        self.link(child.as_ref(), owner.as_ref(), "parent", day);
+        self.links(owner, child, "owner", day)
+    }
+
+    /// A link of any class, in both catalogues of a day.
+    pub(crate) fn links(
+        &mut self,
+        parent: &ObjectKey,
+        child: &ObjectKey,
+        class: &str,
+        day: Day,
+    ) -> &mut Self {
+        self.link(parent.as_ref(), child.as_ref(), ("child", class), day);
+        self.link(child.as_ref(), parent.as_ref(), ("parent", class), day);
         self
     }
 
@@ -121,9 +132,9 @@ impl Facts {
         put_key(&mut writer, key);
     }
 
-    fn link(&mut self, key: KeyRef<'_>, target: KeyRef<'_>, role: &str, day: Day) {
+    fn link(&mut self, key: KeyRef<'_>, target: KeyRef<'_>, (role, class): (&str, &str), day: Day) {
         let trace = TraceId::catalogue(KeyHash::of(key), day);
-        let (own_uid, target_uid, class) = ("", "", "owner");
+        let (own_uid, target_uid) = ("", "");
         let identity = LinkIdentity { day, own_uid, target, target_uid, role, class };
         let span = SpanId::link(trace, key, &identity);
         let (start, end) = (day.start(), day.end());

@@ -93,7 +93,7 @@ fn is_namespace(world: &World<'_>, id: FactId) -> bool {
 fn is_shown(world: &World<'_>, id: FactId) -> bool {
     let Some((record, fact)) = world.object(id).zip(world.fact(id)) else { return false };
     match record.relation {
-        Relation::Ancestor { .. } => world.shows(fact.start),
+        Relation::Ancestor { .. } | Relation::Related { .. } => world.shows(fact.start),
         _ => is_of_story(world, id),
     }
 }

@@ -2,7 +2,7 @@
 
 use kausal_object::ObjectKey;
 use kausal_store::SpanStore;
-use kausal_story::{GatheredObject, Mode, Relation};
+use kausal_story::{GatheredObject, LinkRole, Mode, Relation};
 use kausal_trace::{Day, KeyHash, SpanRef, ViewId, Window};
 
 use super::{Gathering, Meter, Range, When, gather, object_of};
@@ -143,6 +143,54 @@ fn links_of_yesterday_hold_today_and_lead_to_nothing_old() {
 }
 
 #[test]
+fn what_is_related_comes_along_when_something_happened_to_it() {
+    let bed = Bed::new();
+    let mut facts = web(1);
+    let (pod, today) = (key("c1//pods/shop/web-1-0000"), Day::of(T0));
+    let (config, quiet) = (key("c1//configmaps/shop/settings"), key("c1//configmaps/shop/quiet"));
+    facts
+        .act(&config, Act { uid: "c", ..Act::default() })
+        .links(&pod, &config, "configmap", today)
+        .links(&pod, &quiet, "configmap", today);
+    bed.store(facts);
+    let mode = |name: &str| name.parse().unwrap();
+    assert_eq!(names(&all(&bed, mode("tracing+owned-objects"))), ["web", "web-1", "web-1-0000"]);
+    let gathering = all(&bed, mode("tracing+owned-objects+related"));
+    assert_eq!(names(&gathering), ["web", "web-1", "web-1-0000", "settings"]);
+    let (to, class) = (pod, "configmap".to_owned());
+    let relation = Relation::Related { to, role: LinkRole::Child, class };
+    assert_eq!(object(&gathering, "settings").relation, relation);
+}
+
+#[test]
+fn links_that_only_earlier_days_tell_are_looked_up_newest_first() {
+    let bed = Bed::new();
+    let (deploy, set) = (key(DEPLOY), key("c1/apps/replicasets/shop/web-1"));
+    let (old, owner) = (key("c1/apps/replicasets/shop/old"), key("c1/ops/apps/shop/owner"));
+    let ago = |days: u64| Day(Day::of(T0).0 - days);
+    let mut facts = Facts::default();
+    facts
+        .act(&deploy, Act::default())
+        .act(&owner, Act { uid: "o", ..Act::default() })
+        .act(&owner, Act { at: at(-86_400 * 20), uid: "o", ..Act::default() })
+        .act(&set, Act { uid: "s", ..Act::default() })
+        .act(&old, Act { uid: "x", ..Act::default() })
+        .owns(&deploy, &old, ago(9))
+        .owns(&deploy, &set, ago(5))
+        .owns(&owner, &deploy, ago(5))
+        .owns(&key("c1/ops/apps/shop/top"), &owner, ago(12));
+    bed.store(facts);
+    let at_mode = |name: &str| names_of(&all(&bed, name.parse().unwrap()));
+    assert_eq!(at_mode("tracing+owned-objects"), ["web", "web-1"]);
+    // The owner of the owner is found in the owner's own catalogue of another day.
+    assert_eq!(at_mode("tracing+ancestors"), ["web", "owner", "top"]);
+}
+
+fn names_of(gathering: &Gathering) -> Vec<String> {
+    names(gathering).into_iter().map(str::to_owned).collect()
+}
+
+#[test]
 fn budgets_leave_out_and_say_so() {
     let bed = Bed::new();
     bed.store(web(20));
@@ -161,6 +209,9 @@ fn budgets_leave_out_and_say_so() {
     let (wish, reach) = (When::Wish(None, None), Mode::OWNED_OBJECTS);
     let gathering = gathered(&bed, shallow, wish, reach).unwrap();
     assert_eq!(names(&gathering), ["web", "web-1"]);
+    let warnings = gathering.gathered.warnings.join("\n");
+    assert!(warnings.contains("20 owners or owned objects left out"), "{warnings}");
+    assert!(warnings.contains("at most 1 steps"), "{warnings}");
     // The catalogues alone have 65 frames; what is left is given to the object asked for first.
     let small = ReadConfig { spans_max: 70, ..ReadConfig::default() };
     let gathering = check(small, "half hours left out");

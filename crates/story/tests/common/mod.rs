@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses its part of this module")]
 
 pub(crate) mod changes;
+pub(crate) mod views;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
