@@ -5,14 +5,16 @@ mod common;
 
 use common::web;
 use kausal_object::ObjectKey;
-use kausal_story::story::{Base, Outcome, Story};
+use kausal_story::story::{Base, JoinedBy, Outcome, Story};
 use kausal_story::text::{self, TextStyle};
 use kausal_story::{
     Confidence, Gathered, GatheredObject, NoManifest, Relation, TellPolicy, manifest_at, tell,
     versions,
 };
 use kausal_trace::natural::AuditIdentity;
-use kausal_trace::{NewSpan, SpanBatch, SpanId, TraceId, UnixNanos, attribute as a};
+use kausal_trace::{
+    ChangeSpan, NewSpan, Operation, SpanBatch, SpanId, TraceId, UnixNanos, attribute as a,
+};
 
 const START: u64 = 1_795_187_131;
 
@@ -247,6 +249,85 @@ fn manifests_say_what_is_not_sure() {
     let bare = fact(1, "patch").with(a::UID, "u1");
     assert_eq!(get(&[bare], 5), Err(NoManifest::NoState));
     assert_eq!(get(&[], 5), Err(NoManifest::NothingRecorded));
+}
+
+/// A change of `web` by kubectl, seen a moment after the second.
+fn change(second: u64, old: u64, new: u64, diff: &str) -> Box<[u8]> {
+    let (key, time) = (web(), UnixNanos::from_seconds(START + second));
+    let (old_version, new_version) = (old.to_string(), new.to_string());
+    let mut batch = SpanBatch::default();
+    ChangeSpan {
+        key: key.as_ref(),
+        uid: "u1",
+        operation: Operation::Update,
+        time,
+        observed_at: UnixNanos(time.0 + 9_000_000),
+        old_version: &old_version,
+        new_version: &new_version,
+        api_version: "v1",
+        manager: "kubectl",
+        subresource: "",
+        diff,
+        snapshot: "",
+        gap: false,
+        redaction_key: "",
+    }
+    .write(&mut batch);
+    batch.iter().next().expect("one span").bytes.into()
+}
+
+/// How changes were joined to each told act, in the order of time.
+fn ways(facts: &[Fact], changes: &[Box<[u8]>]) -> (Vec<Option<JoinedBy>>, Story) {
+    let mut gathered = gathered(facts);
+    gathered.objects[0].spans.extend(changes.iter().cloned());
+    let story = tell(&gathered, &TellPolicy::default());
+    let by = story.told().filter_map(|act| act.change.as_ref()).map(|seen| seen.joined_by);
+    (by.collect(), story)
+}
+
+fn by_kubectl(second: u64) -> Fact {
+    fact(second, "patch").with(a::USER_AGENT, "kubectl/v1.36.0 (linux/amd64)")
+}
+
+#[test]
+fn a_change_that_contradicts_its_request_is_said() {
+    let facts =
+        || [fact(0, "create").code(201).answer(9, 1, 3, ""), by_kubectl(1).answer(10, 2, 5, "")];
+    let diff = |new: u64| {
+        change(1, 9, 10, &format!("metadata.generation 1 -> 2\nspec.replicas 3 -> {new}"))
+    };
+    let (by, story) = ways(&facts(), &[diff(5)]);
+    assert_eq!((by, story.warnings.len()), (vec![Some(JoinedBy::NewVersion)], 0));
+    let (_, story) = ways(&facts(), &[diff(7)]);
+    assert!(story.warnings[0].contains("contradict"), "{:?}", story.warnings);
+    assert_eq!(story.told().last().map(|act| act.summary.as_str()), Some("replicas 3 → 5"));
+}
+
+#[test]
+fn what_may_be_anothers_stays_alone() {
+    let diff = "spec.replicas 3 -> 5";
+    // The only one whose manager and time fit.
+    let (by, story) = ways(&[by_kubectl(1)], &[change(1, 9, 10, diff)]);
+    assert_eq!(by, [Some(JoinedBy::TimeAndManager)]);
+    assert_eq!(
+        story.told().next().map(|act| act.summary.as_str()),
+        Some("replicas 3 → 5, joined by time")
+    );
+    // Two that could have been it, another program, another second.
+    let rivals = [by_kubectl(1), by_kubectl(1).with(a::USERNAME, "bob")];
+    let other = fact(1, "patch").with(a::USER_AGENT, "helm/v3");
+    for facts in [&rivals[..], &[other], &[by_kubectl(3)]] {
+        let (by, _) = ways(facts, &[change(1, 9, 10, diff)]);
+        assert_eq!(by, [None]);
+    }
+    // As many as there are changes: in order.
+    let (by, _) =
+        ways(&rivals, &[change(1, 9, 10, diff), change(1, 10, 11, "spec.replicas 5 -> 6")]);
+    assert_eq!(by, [Some(JoinedBy::TimeAndManager); 2]);
+    // An update that changed nothing carries the precondition of somebody else's change.
+    let idle = fact(1, "update").with(a::RESOURCE_VERSION, "9").with(a::USER_AGENT, "helm/v3");
+    let (by, _) = ways(&[idle, by_kubectl(1)], &[change(1, 9, 10, diff)]);
+    assert_eq!(by, [Some(JoinedBy::TimeAndManager)]);
 }
 
 #[test]
