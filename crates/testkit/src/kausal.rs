@@ -69,12 +69,12 @@ impl Kausal {
         self.serve("storage-plugin", &[], configuration)
     }
 
-    /// Starts `storage-plugin --identity`, which may be purged.
+    /// Starts `storage-plugin --identity` in the same way.
     ///
     /// # Panics
     /// If it does not become ready.
     pub fn raw_storage(&self, configuration: Option<&str>) -> AllInOne {
-        self.serve("storage-plugin --identity --allow-purge", &[], configuration)
+        self.serve("storage-plugin --identity", &[], configuration)
     }
 
     fn serve(

@@ -9,6 +9,8 @@ mod export;
 mod find;
 mod purge;
 mod summary;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -8,6 +8,7 @@ mod control_plane;
 mod files;
 mod jaeger;
 mod relay;
+mod suite;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ pub use crate::kausal::{AllInOne, Doors, Kausal};
 pub use control_plane::{ALICE, ControlPlane, Webhook};
 pub use jaeger::{Jaeger, JaegerSpan, JaegerTrace};
 pub use relay::{Deliveries, LostAnswer, Relay};
+pub use suite::{SuiteTest, Verdict, storage_suite};
 
 /// Where the built servers are.
 #[derive(Clone, Debug)]
