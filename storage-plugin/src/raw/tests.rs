@@ -24,7 +24,8 @@ use prost_types::Timestamp;
 use tonic::transport::Channel;
 use tonic::{Code, Streaming};
 
-use super::{RawTraces, raw_router};
+use super::{RawTraces, raw_routers};
+use crate::http::Pages;
 use crate::testing::Server;
 use crate::{Metrics, ReadConfig};
 
@@ -46,7 +47,8 @@ impl Desk {
         let store = Arc::new(RawStore::open(config, None).unwrap());
         let traces = RawTraces::new(store, ReadConfig::default().validate().unwrap());
         let metrics = Metrics::register(&mut Registry::default());
-        let server = Server::start(raw_router(traces, metrics).await.0).await;
+        let server =
+            Server::start(raw_routers(traces, &Pages::default(), metrics).await.grpc).await;
         let url = format!("http://{}", server.address);
         let channel = Channel::from_shared(url).unwrap().connect().await.unwrap();
         Self { _dir: dir, _server: server, channel }
