@@ -37,7 +37,7 @@ impl UnixNanos {
         if b.len() < 20 || b[4] != b'-' || b[7] != b'-' || !matches!(b[10], b'T' | b't' | b' ') {
             return None;
         }
-        if b[9] != b':' || b[16] != b':' {
+        if b[13] != b':' || b[16] != b':' {
             return None;
         }
         let year = digits(&b[0..4])?;
