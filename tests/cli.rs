@@ -238,7 +238,7 @@ fn answers_come_in_the_form_asked_for() {
     };
     assert!(has("  2026-11-20T15:05:31", "Z  replicasets  shop web-597699c6dd"), "{tree}");
     assert!(has("    2026-11-20T15:05:31", "Z  pods  shop web-597699c6dd-"), "{tree}");
-    assert!(has("  2026-11-20T15:05:57", "✗ audit  mallory delete"), "{tree}");
+    assert!(has("  2026-11-20T15:05:57", "✗ audit  mallory ✗ delete: 403 forbidden"), "{tree}");
     // By the digits of its mode too.
     let digits = id.get(2..10).expect("an id");
     assert_eq!(told(&["--mode", digits]), tree);
@@ -457,17 +457,6 @@ fn what_is_ingested_beside_a_server_goes_through_it() {
     assert!(again.errors.contains(expect), "{}", again.errors);
     assert_eq!(server.run(&["trace", "deploy/web", "-n", "shop"]), story);
     assert!(once.is_some() && facts(&server) >= once);
-}
-
-#[test]
-fn a_storage_plugin_of_its_own_takes_spans_and_answers() {
-    let desk = Desk::empty();
-    let mut server = desk.kausal.storage_plugin(None);
-    desk.ingest_capture("capture");
-    let story = server.run(&["trace", "deploy/web", "-n", "shop"]);
-    assert!(story.contains("2 lives"), "{story}");
-    server.terminate();
-    assert_eq!(desk.told(&["trace", "deploy/web", "-n", "shop"]), story, "it has left the store");
 }
 
 #[test]
