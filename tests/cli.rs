@@ -460,6 +460,17 @@ fn what_is_ingested_beside_a_server_goes_through_it() {
 }
 
 #[test]
+fn a_storage_plugin_of_its_own_takes_spans_and_answers() {
+    let desk = Desk::empty();
+    let mut server = desk.kausal.storage_plugin(None);
+    desk.ingest_capture("capture");
+    let story = server.run(&["trace", "deploy/web", "-n", "shop"]);
+    assert!(story.contains("2 lives"), "{story}");
+    server.terminate();
+    assert_eq!(desk.told(&["trace", "deploy/web", "-n", "shop"]), story, "it has left the store");
+}
+
+#[test]
 fn a_store_held_by_nobody_who_answers_is_an_error() {
     let desk = Desk::new();
     let config = EmbeddedConfig::new(desk.path("store"));
