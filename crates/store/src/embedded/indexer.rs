@@ -82,6 +82,7 @@ impl Indexer {
 
     fn keep_new(&mut self, partition: u64, place: Place, start: UnixNanos) {
         let minute = InvertedMinute::of(start, Window(u64::from(place.slot)));
+        self.terms.extend(self.attributes.second().map(|second| Term::second(second, start)));
         let [a, b, c, d, ..] = place.key.0;
         let trace: TraceRef = [a, b, c, d];
         for term in self.terms.drain(..) {

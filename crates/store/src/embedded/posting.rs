@@ -14,7 +14,7 @@ use kausal_trace::{UnixNanos, Window};
 
 use super::indexed::{Attribute, KIND_ID, Shape};
 
-const MINUTE_SECONDS: u64 = 60;
+pub(crate) const MINUTE_SECONDS: u64 = 60;
 const MINUTES_PER_WINDOW: u64 = WINDOW_SECONDS / MINUTE_SECONDS;
 /// Commits are counted in 5 bytes: enough for a thousand a second over 34 years.
 const COMMIT_BYTES: usize = 5;
@@ -100,6 +100,13 @@ impl Term {
             check: [0; CHECK_BYTES],
             bucketed: false,
         }
+    }
+
+    /// All facts that start in the same second of a minute as `start`.
+    pub(crate) fn second(attribute: Attribute, start: UnixNanos) -> Self {
+        let mut list = [0; 8];
+        list[7] = (start.seconds() % MINUTE_SECONDS) as u8;
+        Self::new(attribute, list)
     }
 
     /// What the keys of its list begin with.
