@@ -18,6 +18,7 @@ mod key;
 pub(crate) mod lock;
 mod matching;
 mod meta;
+mod moments;
 mod partition;
 mod posting;
 mod queue;

@@ -5,7 +5,7 @@
 //!
 //! All attributes must be on one span, so the minute and the trace of a hit stand in the posting
 //! list of each: the search walks the lists together, minute by minute, and opens only the traces
-//! that all of them propose; of a minute with many traces second by second, so that the newest few
+//! that all of them propose; of a minute with many traces moment by moment, so that the newest few
 //! are found without opening all.
 
 use std::cmp::Reverse;
@@ -20,13 +20,14 @@ use super::engine::{FactsPartition, View, read_failed};
 use super::indexed::{Attribute, IndexedAttributes};
 use super::key::{KEY_BYTES, facts_of};
 use super::matching::Matcher;
+use super::moments::Moments;
 use super::partition;
-use super::posting::{InvertedMinute, MINUTE_SECONDS, Term, TraceRef, value_hash};
+use super::posting::{InvertedMinute, Term, TraceRef, value_hash};
 use crate::scan::TERM_BYTES_MAX;
 use crate::{SearchAnswer, SearchHit, SearchQuery, StoreError};
 
-/// Traces of one minute that are opened without asking for their seconds: about as much work as
-/// reading the lists of the seconds.
+/// Traces of one minute that are opened without asking for their moments: about as much work as
+/// reading the lists of the moments.
 const CROWD_MIN: usize = 64;
 
 /// Runs `query`.
@@ -106,30 +107,24 @@ impl Search<'_> {
 
     /// Looks at what a minute proposes, newest first where that is worth it.
     fn minute(&mut self, partition: &FactsPartition, minute: &Minute) -> Result<Step, StoreError> {
-        let covers = |second: &&Attribute| second.covers(partition.range.start);
-        let second = self.indexed.second().filter(covers);
-        let Some(second) = second.filter(|_| minute.traces.len() >= CROWD_MIN) else {
+        let covers = |moment: &&Attribute| moment.covers(partition.range.start);
+        let moment = self.indexed.moment().filter(covers);
+        let Some(moment) = moment.filter(|_| minute.traces.len() >= CROWD_MIN) else {
             return self.open_all(partition, minute, minute.at.start());
         };
-        for number in (0..MINUTE_SECONDS).rev() {
-            let start = UnixNanos(minute.at.start().0 + UnixNanos::from_seconds(number).0);
-            if self.query.to.is_some_and(|to| to <= start) {
-                continue;
-            }
-            let term = Term::second(*second, start);
-            let (snapshot, index) = (&self.view.snapshot, &partition.index);
-            let mut list = ListCursor::new(snapshot, index, term, minute.at, minute.at);
-            let of_second = list.minute(minute.at, &mut self.entries)?.cloned();
-            if self.entries.are_spent() {
+        let (snapshot, index, to) = (&self.view.snapshot, &partition.index, self.query.to);
+        let mut moments = Moments::new(snapshot, index, *moment, minute.at, to);
+        while let Some((start, of_moment)) = moments.next(&mut self.entries)? {
+            if self.is_exhausted() {
                 return Ok(Step::Exhausted);
             }
-            let none = Minute { at: minute.at, traces: Vec::new() };
-            let traces = intersection(Some(minute), of_second.unwrap_or(none));
+            let traces = intersection(Some(minute), of_moment);
             match self.open_all(partition, &traces, start)? {
                 Step::Further => {}
                 ended => return Ok(ended),
             }
         }
+        self.reached = Some(minute.at.start());
         Ok(Step::Further)
     }
 
