@@ -14,10 +14,10 @@ use crate::stop::Stop;
 
 /// Hits of one call to the store, at most unless as many start at one instant.
 const PAGE_HITS_MAX: usize = 500;
-/// Work of one call to the store: about 50 ms on one core.
+/// Work of one call to the store: about 50 ms on one core, at 18 µs a span (`make bench`).
 const SLICE: SearchBudget =
-    SearchBudget { candidates_max: 1_000, spans_max: 10_000, entries_max: 250_000 };
-/// Slices of one search: about as long as somebody waits for a list.
+    SearchBudget { candidates_max: 500, spans_max: 2_500, entries_max: 250_000 };
+/// Slices of one search: about 3 s, as long as somebody waits for a list.
 const SLICES_MAX: usize = 60;
 /// Records of one audit id that are looked at: a few stages from a few servers.
 const STAGES_MAX: usize = 16;
@@ -30,7 +30,8 @@ pub(crate) struct Hits<'s> {
     page: std::vec::IntoIter<SearchHit>,
     put_back: Option<SearchHit>,
     seen: HashSet<(TraceId, SpanId)>,
-    hits_max: usize,
+    /// Hits that are looked at.
+    most: usize,
     /// Slices of work left, and how many the next call gets.
     left: usize,
     slices: usize,
@@ -63,7 +64,7 @@ impl<'s> Hits<'s> {
             page: Vec::new().into_iter(),
             put_back: None,
             seen: HashSet::new(),
-            hits_max,
+            most: hits_max,
             left: SLICES_MAX,
             slices: 1,
             state: State::More,
@@ -83,7 +84,7 @@ impl<'s> Hits<'s> {
                 self.read_page()?;
                 continue;
             };
-            if self.seen.len() >= self.hits_max {
+            if self.seen.len() >= self.most {
                 (self.state, self.page) = (State::Exhausted, Vec::new().into_iter());
                 return Ok(None);
             }

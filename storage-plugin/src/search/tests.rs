@@ -84,12 +84,14 @@ fn hits_of_a_tree_that_lie_days_apart_are_results_of_their_own() {
 fn shuffled(facts: &Facts, step: usize) -> Vec<SpanBatch> {
     let records: Vec<SpanRecord<'_>> = facts.batch.iter().collect();
     let count = records.len();
-    let step = (step..).find(|step| gcd(*step, count) == 1).unwrap_or(1);
+    let step = (step..count).find(|step| gcd(*step, count) == 1).unwrap_or(1);
     let order = (0..count + count / 3).map(|n| n * step % count);
     let order: Vec<_> = order.filter_map(|at| records.get(at)).collect();
     let batch = |records: &[&SpanRecord<'_>]| {
         let mut batch = SpanBatch::default();
-        records.iter().for_each(|record| batch.push_encoded(**record));
+        for record in records {
+            batch.push_encoded(**record);
+        }
         batch
     };
     order.chunks(7).map(batch).collect()
@@ -155,7 +157,7 @@ fn the_range_asked_for_bounds_the_view() {
     let bed = Bed::new();
     bed.store(web(0));
     let windows = |query: &TraceQuery| -> Vec<(Window, u64)> {
-        let parts = ids(&bed.reader, query).into_iter().map(|id| id.parts());
+        let parts = ids(&bed.reader, query).into_iter().map(TraceId::parts);
         let view = parts.map(|parts| match parts {
             IdParts::View(view) => (view.first, view.windows),
             other => panic!("no view: {other:?}"),
@@ -204,4 +206,55 @@ fn operators_see_a_search_that_its_budget_ended() {
     let narrow = asked("tracing", &[("error", "true"), ("user", "alice")]);
     assert!(ids(doors.reader(), &narrow).is_empty());
     assert_eq!(bed.metrics.exhausted(), 1);
+}
+
+#[test]
+fn many_readers_beside_a_writer_see_whole_results_and_no_error() {
+    const READERS: usize = 50;
+    const ROUNDS: usize = 4;
+    let bed = Bed::new();
+    bed.store(web(2));
+    let read = || {
+        let stop = Stop::default();
+        for round in 0..ROUNDS {
+            let mode = if round % 2 == 0 { "tracing" } else { "tracing [owned objects]" };
+            let found = bed.reader.find(&asked(mode, &[("ns", "shop")]), &stop).unwrap();
+            assert!(!found.is_empty());
+            for result in found.iter().take(3) {
+                assert!(!bed.reader.messages(result.id, &stop).unwrap().is_empty());
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let readers: Vec<_> = (0..READERS).map(|_| scope.spawn(read)).collect();
+        let pod = key("c1//pods/shop/web-1-0000");
+        let mut version = 10;
+        while readers.iter().any(|reader| !reader.is_finished()) {
+            let mut facts = Facts::default();
+            let act = Act {
+                at: at(i64::try_from(version % 1_700).unwrap()),
+                uid: "p0",
+                version,
+                ..Act::default()
+            };
+            facts.act(&pod, act);
+            bed.store(facts);
+            version += 1;
+        }
+        for reader in readers {
+            reader.join().expect("no error");
+        }
+    });
+}
+
+#[test]
+fn a_search_whose_asker_has_left_stops() {
+    let bed = Bed::new();
+    bed.store(web(2));
+    let stop = Stop::default();
+    drop(stop.on_drop());
+    for mode in ["tracing", "tracing [full tree]"] {
+        let error = bed.reader.summaries(&asked(mode, &[("ns", "shop")]), &stop).unwrap_err();
+        assert_eq!(error.code(), "abandoned");
+    }
 }

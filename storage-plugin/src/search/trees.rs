@@ -95,7 +95,9 @@ impl Owners {
             families.entry(family).or_default().push(member);
         }
         let mut families: Vec<_> = families.into_values().collect();
-        families.iter_mut().for_each(|family| self.sort(family));
+        for family in &mut families {
+            self.sort(family);
+        }
         families
     }
 
