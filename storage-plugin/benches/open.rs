@@ -1,41 +1,41 @@
-//! How long it takes to open a view of 200 objects from a store on disk: `cargo bench -p
-//! kausal-storage-plugin`. Prints the middle and the slowest hundredth of 500 rounds, and the mean
-//! time on a processor, which other work on the machine does not lengthen as much.
+//! How long it takes to open views of 10, 200 and 1,500 objects from a store on disk: `cargo bench
+//! -p kausal-storage-plugin --bench open`.
 
+mod measure;
 #[path = "../src/testing.rs"]
 #[allow(dead_code, unreachable_pub, reason = "shared with the tests, which use all of it")]
 mod testing;
 
-use std::time::Duration;
-
-use kausal_runtime::clock::Stopwatch;
 use kausal_storage_plugin::{Doors, Metrics, ObjectQuery, ReadConfig, Reader, SearchRequest, Stop};
 use kausal_trace::Day;
+use measure::measure;
 use testing::{Act, Bed, Facts, T0, at, key};
 
 /// The allocator of the built program.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Replica sets of a Deployment, and the pods of each: 10, 201 and 1,501 objects.
+const SIZES: [(usize, usize); 3] = [(1, 8), (4, 49), (10, 149)];
 const ROUNDS: usize = 500;
-const SETS: usize = 4;
-const PODS_OF_A_SET: usize = 49;
+/// More objects than a view has by default.
+const OBJECTS_MAX: usize = 2_000;
 const ACTS_OF_A_POD: i64 = 5;
 /// With this a stored span has the mean size of the capture's, 2.7 KB.
 const PADDING: usize = 2_000;
 
-/// One Deployment, 4 replica sets, 196 Pods: 201 objects, each with its acts.
-fn facts() -> Facts {
+/// One Deployment, its replica sets and their pods, each with its acts.
+fn facts(sets: usize, pods: usize) -> Facts {
     let (mut facts, day) = (Facts::default(), Day::of(T0));
     let deploy = key("c1/apps/deployments/shop/web");
     let act = Act { padding: PADDING, ..Act::default() };
     facts.act(&deploy, Act { verb: "create", code: 201, ..act });
-    for set in 0..SETS {
+    for set in 0..sets {
         let owner = key(&format!("c1/apps/replicasets/shop/web-{set}"));
         let uid = format!("rs{set}");
         facts.act(&owner, Act { verb: "create", code: 201, uid: &uid, ..act });
         facts.owns(&deploy, &owner, day);
-        for pod in 0..PODS_OF_A_SET {
+        for pod in 0..pods {
             let object = key(&format!("c1//pods/shop/web-{set}-{pod}"));
             let uid = format!("p{set}-{pod}");
             for second in 0..ACTS_OF_A_POD {
@@ -50,33 +50,15 @@ fn facts() -> Facts {
     facts
 }
 
-/// Time this thread has had a processor; zero where the system does not tell.
-fn on_processor() -> Duration {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let nanos = text.split(' ').next().and_then(|nanos| nanos.parse().ok());
-    Duration::from_nanos(nanos.unwrap_or(0))
-}
-
-#[expect(clippy::print_stdout, reason = "a bench says what it measured")]
-fn measure(what: &str, mut work: impl FnMut() -> usize) {
-    let mut times: Vec<Duration> = Vec::with_capacity(ROUNDS);
-    let mut size = 0;
-    let before = on_processor();
-    for _ in 0..ROUNDS {
-        let watch = Stopwatch::start();
-        size = work();
-        times.push(watch.elapsed());
-    }
-    let mean = on_processor().saturating_sub(before) / ROUNDS as u32;
-    times.sort_unstable();
-    let at = |percent: usize| times.get(ROUNDS * percent / 100).copied().unwrap_or_default();
-    let (middle, slowest) = (at(50), at(99));
-    println!("{what:<40} p50 {middle:>9.3?}  p99 {slowest:>9.3?}  cpu {mean:>9.3?}  {size}");
-}
-
 fn main() {
-    let bed = Bed::new();
-    let facts = facts();
+    for (sets, pods) in SIZES {
+        rows(sets, pods);
+    }
+}
+
+fn rows(sets: usize, pods: usize) {
+    let bed = Bed::with(ReadConfig { objects_max: OBJECTS_MAX, ..ReadConfig::default() });
+    let facts = facts(sets, pods);
     let spans = facts.batch.len();
     bed.store(facts);
     bed.store.flush().expect("on disk");
@@ -88,22 +70,29 @@ fn main() {
         ..ObjectQuery::typed("deploy/web", None).expect("an object")
     };
     let id = reader.view(&query, &stop).expect("a view").id;
-    measure(&format!("open a view by its id, {spans} spans"), || {
+    let objects = 1 + sets + sets * pods;
+    measure(&format!("view of {objects} objects by id, {spans} spans"), ROUNDS, || {
         reader.messages(id, &stop).expect("a view").iter().map(Vec::len).sum()
     });
-    measure("view of a typed object, not encoded", || {
+    measure("  of a typed object, not encoded", ROUNDS, || {
         reader.view(&query, &stop).expect("a view").spans.len()
     });
-    measure("story of a typed object", || {
+    measure("  story of a typed object", ROUNDS, || {
         reader.story(&query, &stop).expect("a story").lives.len()
     });
     let alone = ObjectQuery { mode: Some("tracing".parse().expect("a mode")), ..query.clone() };
-    measure("view of the object alone", || reader.view(&alone, &stop).expect("a view").spans.len());
-    measure("what the store says of itself", || reader.stats().expect("stats").partitions.len());
+    measure("  of the object alone", ROUNDS, || {
+        reader.view(&alone, &stop).expect("a view").spans.len()
+    });
+    measure("  what the store says of itself", ROUNDS, || {
+        reader.stats().expect("stats").partitions.len()
+    });
     let request = SearchRequest {
         attributes: vec![("resource".to_owned(), "pods".to_owned())],
         limit: Some(20),
         ..SearchRequest::default()
     };
-    measure("search for 20 rows", || reader.search(&request, &stop).expect("rows").rows.len());
+    measure("  search for 20 rows", ROUNDS, || {
+        reader.search(&request, &stop).expect("rows").rows.len()
+    });
 }

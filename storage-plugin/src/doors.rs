@@ -33,7 +33,7 @@ impl Doors {
     /// Doors to a reader.
     pub fn new(reader: Reader, metrics: Metrics) -> Self {
         let places = reader.concurrent_max();
-        Self::of(Arc::new(reader), places, metrics)
+        Self::of(Arc::new(reader.counting(metrics.clone())), places, metrics)
     }
 
     /// The reader.

@@ -37,6 +37,7 @@ pub struct Metrics {
     taken: Counter,
     refused: Family<Reason, Counter>,
     postponed: Counter,
+    exhausted: Counter,
 }
 
 impl Metrics {
@@ -50,6 +51,7 @@ impl Metrics {
             taken: Counter::default(),
             refused: Family::default(),
             postponed: Counter::default(),
+            exhausted: Counter::default(),
         };
         let of = registry.sub_registry_with_prefix("kausal_plugin");
         of.register("reads", "Questions answered, by outcome", metrics.reads.clone());
@@ -66,6 +68,11 @@ impl Metrics {
             "export_requests_postponed",
             "OTLP requests answered with: try again",
             metrics.postponed.clone(),
+        );
+        of.register(
+            "searches_exhausted",
+            "Searches that their budget ended: older matches may exist",
+            metrics.exhausted.clone(),
         );
         metrics
     }
@@ -130,11 +137,35 @@ impl ExportPostponed<'_> {
     }
 }
 
+/// A search was ended by its budget: its answer may lack older matches.
+pub(crate) struct SearchExhausted<'a> {
+    /// Names of the attributes asked for; values may be secret.
+    pub(crate) attributes: Vec<&'a str>,
+}
+
+impl SearchExhausted<'_> {
+    /// Without metrics (a command that reads a store by itself) it is only logged.
+    pub(crate) fn emit(&self, metrics: Option<&Metrics>) {
+        if let Some(metrics) = metrics {
+            metrics.exhausted.inc();
+        }
+        tracing::warn!(
+            attributes = ?self.attributes,
+            "a search was ended by its budget, older matches may exist; give it a shorter time or \
+             an indexed attribute",
+        );
+    }
+}
+
 /// What the tests of doors look at.
 #[cfg(test)]
 impl Metrics {
     pub(crate) fn reads(&self, question: &'static str, outcome: &'static str) -> u64 {
         self.reads.get_or_create(&Outcome { question, outcome }).get()
+    }
+
+    pub(crate) fn exhausted(&self) -> u64 {
+        self.exhausted.get()
     }
 
     pub(crate) fn at_work(&self) -> i64 {

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use kausal_object::ObjectKey;
-use kausal_store::{ReadBudget, SpanStore, StoreStats};
+use kausal_store::{ReadBudget, SearchQuery, SpanStore, StoreStats};
 use kausal_story::{Manifest, Mode, Story, Version, manifest_at, tell, versions, view};
 use kausal_trace::view::MESSAGE_BYTES_MAX;
 use kausal_trace::{
@@ -18,10 +18,12 @@ use kausal_trace::{attribute as a, export};
 use crate::config::ReadLimits;
 use crate::error::ReadError;
 use crate::gather::{Gathering, Meter, Range, When, gather, object_of, windows_of};
+use crate::metrics::{Metrics, SearchExhausted};
 use crate::query::{ObjectQuery, ROWS_DEFAULT, SearchRequest, SearchRows, ViewDocument};
 use crate::resolve::{not_found, others_named, resolve};
 use crate::search::{
-    Filter, Finds, Found, identity, is_told_by_another, may_be_partial, pages, row,
+    Filter, Finds, Found, Hits, Question, Span, as_trees, identity, is_told_by_another,
+    may_be_partial, row,
 };
 use crate::stop::Stop;
 
@@ -31,12 +33,15 @@ const STORY_MODE: Mode = Mode::OWNED_OBJECTS;
 const PARTIAL_LOOKUPS_MAX: usize = 500;
 /// Hits looked at for one list of objects.
 const FIND_HITS_MAX: usize = 5_000;
+/// Hits asked for at first, for each object wanted: a write and what its controllers add.
+const HITS_OF_AN_OBJECT: usize = 4;
 
 /// Reads a store.
 #[derive(Clone)]
 pub struct Reader {
     store: Arc<dyn SpanStore>,
     limits: Arc<ReadLimits>,
+    metrics: Option<Metrics>,
 }
 
 /// A view: its id and its spans.
@@ -61,7 +66,13 @@ impl View {
 impl Reader {
     /// Reads `store` within `limits`.
     pub fn new(store: Arc<dyn SpanStore>, limits: ReadLimits) -> Self {
-        Self { store, limits: Arc::new(limits) }
+        Self { store, limits: Arc::new(limits), metrics: None }
+    }
+
+    /// The same reader; what operators should know is counted.
+    #[must_use]
+    pub(crate) fn counting(self, metrics: Metrics) -> Self {
+        Self { metrics: Some(metrics), ..self }
     }
 
     /// The store it reads.
@@ -130,15 +141,17 @@ impl Reader {
         }
         let mode = request.mode.unwrap_or_default();
         let limit = request.limit.unwrap_or(ROWS_DEFAULT).min(self.limits.results_max);
+        let query = SearchQuery { limit, ..filter.query() };
+        let mut hits = Hits::new(&*self.store, query, limit.max(FIND_HITS_MAX), stop);
         let mut rows = Vec::new();
-        let hits_max = limit.max(FIND_HITS_MAX);
-        let exhausted = pages(&*self.store, filter.query(), hits_max, stop, |_, span| {
-            if filter.passes(span) {
-                rows.push(row(span, mode));
-            }
-            rows.len() < limit
-        })?;
-        Ok(SearchRows { exhausted: exhausted && rows.len() < limit, rows })
+        while rows.len() < limit
+            && let Some(hit) = hits.next()?
+        {
+            let span = SpanRef::parse(&hit.bytes).ok().filter(|span| filter.passes(span));
+            rows.extend(span.map(|span| row(&span, mode, filter.span())));
+        }
+        self.tell_exhausted(&hits, &filter);
+        Ok(SearchRows { exhausted: hits.are_exhausted() && rows.len() < limit, rows })
     }
 
     /// Clusters that have facts.
@@ -189,23 +202,43 @@ impl Reader {
         Ok(Some(self.render(&gathering, mode, id)))
     }
 
-    /// Objects with facts that match, in the order of their newest hit.
+    /// Objects with facts that match, in the order of their newest hit; where the mode shows
+    /// trees, one object for each.
     pub(crate) fn find_objects(
         &self,
         filter: &Filter,
+        mode: Mode,
         objects_max: usize,
         stop: &Stop,
     ) -> Result<Vec<Found>, ReadError> {
         if let Some(found) = self.find_by_key(filter, stop)? {
             return Ok(vec![found]);
         }
+        let Some(horizon) = self.horizon()? else { return Ok(Vec::new()) };
+        let question = Question { mode, asked: filter.span(), horizon };
         let objects_max = objects_max.min(self.limits.results_max);
-        let mut finds = Finds::default();
-        pages(&*self.store, filter.query(), FIND_HITS_MAX, stop, |_, span| {
-            !filter.passes(span)
-                || finds.add(span.object_key().to_owned(), Window::of(span.start), objects_max)
-        })?;
-        Ok(finds.into_found())
+        let query = SearchQuery { limit: objects_max * HITS_OF_AN_OBJECT, ..filter.query() };
+        let mut hits = Hits::new(&*self.store, query, FIND_HITS_MAX, stop);
+        let (mut finds, mut wanted) = (Finds::default(), objects_max);
+        let mut meter = self.meter(stop);
+        loop {
+            finds.take(&mut hits, filter, wanted)?;
+            let mut results = as_trees(&mut meter, finds.found(), question)?;
+            let is_enough = results.len() >= objects_max || wanted >= self.limits.results_max;
+            if is_enough || hits.are_over() || meter.is_spent() {
+                results.truncate(objects_max);
+                self.tell_exhausted(&hits, filter);
+                return Ok(results);
+            }
+            wanted = (wanted * 2).min(self.limits.results_max);
+        }
+    }
+
+    /// Nothing in Jaeger's answers can say that older matches may exist; operators see it.
+    fn tell_exhausted(&self, hits: &Hits<'_>, filter: &Filter) {
+        if hits.are_exhausted() {
+            SearchExhausted { attributes: filter.names() }.emit(self.metrics.as_ref());
+        }
     }
 
     /// A filter that names one object needs no search: its key is computed and looked up.
@@ -226,12 +259,11 @@ impl Reader {
         let Some(horizon) = self.horizon()? else { return Ok(None) };
         let mut meter = self.meter(stop);
         let windows = windows_of(&mut meter, &object, horizon)?;
-        let first = filter.from.map_or(Window(0), Window::of);
-        let last = filter.to.map_or(Window(u64::MAX), Window::of);
-        let mut inside = windows.iter().filter(|window| (first..=last).contains(window));
-        let Some(first) = inside.next().copied() else { return Ok(None) };
-        let last = inside.next_back().copied().unwrap_or(first);
-        Ok(Some(Found { object, first, last }))
+        let asked = filter.span();
+        let mut inside = windows.into_iter().filter(|w| (asked.first..=asked.last).contains(w));
+        let Some(first) = inside.next() else { return Ok(None) };
+        let last = inside.next_back().unwrap_or(first);
+        Ok(Some(Found { object, hits: Span { first, last } }))
     }
 
     fn gather(

@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kausal_object::{KeyRef, ObjectKey, kinds};
 use kausal_store::{SearchQuery, SpanStore};
-use kausal_trace::attribute as a;
+use kausal_trace::{SpanRef, attribute as a};
 
 use crate::error::ReadError;
 use crate::query::ObjectQuery;
-use crate::search::pages;
+use crate::search::Hits;
 use crate::stop::Stop;
 
 /// Hits looked at to find the objects of a name.
@@ -143,13 +143,13 @@ fn objects_named(
     name: &str,
     stop: &Stop,
 ) -> Result<BTreeSet<ObjectKey>, ReadError> {
-    let mut query = SearchQuery::newest(0).with(a::NAME, name);
+    let mut query = SearchQuery::newest(HITS_MAX).with(a::NAME, name);
     query.attributes.extend(cluster.map(|cluster| (a::CLUSTER.to_owned(), cluster.to_owned())));
+    let mut hits = Hits::new(store, query, HITS_MAX, stop);
     let mut keys = BTreeSet::new();
-    pages(store, query, HITS_MAX, stop, |_, span| {
-        keys.insert(span.object_key().to_owned());
-        true
-    })?;
+    while let Some(hit) = hits.next()? {
+        keys.extend(SpanRef::parse(&hit.bytes).map(|span| span.object_key().to_owned()));
+    }
     Ok(keys)
 }
 

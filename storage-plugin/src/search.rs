@@ -1,30 +1,27 @@
 //! Searches, and what their hits lead to.
 //!
 //! Promise: the id a hit is answered with opens the hit object's view around the hit; several hits
-//! of one object are one result.
+//! of one object are one result, and so are hits of one tree where the mode shows the tree.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+mod found;
+mod hits;
+#[cfg(test)]
+mod tests;
+mod trees;
 
-use kausal_object::ObjectKey;
-use kausal_store::{SearchHit, SearchQuery, SpanStore};
+use std::collections::{BTreeSet, HashMap};
+
+use kausal_store::SearchQuery;
 use kausal_story::Mode;
 use kausal_trace::attribute as a;
-use kausal_trace::window::WINDOWS_PER_DAY;
-use kausal_trace::{
-    FactKind, IdParts, KeyHash, SpanRef, TraceId, UnixNanos, Value, ViewId, Window,
-};
+use kausal_trace::{FactKind, SpanRef, TraceId, UnixNanos, Value, Window};
 
-use crate::error::ReadError;
 use crate::query::SearchRow;
 use crate::resolve::plural_of;
-use crate::stop::Stop;
 
-/// Hits of one call to the store.
-const PAGE_HITS: usize = 500;
-/// Records of one audit id that are looked at: a few stages from a few servers.
-const STAGES_MAX: usize = 16;
-/// Windows on either side of a hit that its view shows.
-const WINDOWS_AROUND: u64 = 1;
+pub(crate) use found::{Finds, Found, Span};
+pub(crate) use hits::{Hits, is_told_by_another, may_be_partial};
+pub(crate) use trees::{Question, as_trees};
 
 /// Conditions on a fact.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,6 +70,18 @@ impl Filter {
         }
     }
 
+    /// Names of the attributes asked for.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.attributes.iter().map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// The windows asked for.
+    pub(crate) fn span(&self) -> Span {
+        let last = self.to.map(|to| Window::of(UnixNanos(to.0.saturating_sub(1))));
+        let first = self.from.map_or(Window(0), Window::of);
+        Span { first, last: last.unwrap_or(Window(u64::MAX)) }
+    }
+
     /// What the store does not look at.
     pub(crate) fn passes(&self, span: &SpanRef<'_>) -> bool {
         let nanos = span.end.0.saturating_sub(span.start.0);
@@ -82,132 +91,11 @@ impl Filter {
     }
 }
 
-/// Shows hits, newest first, until `take` has had enough (answers `false`), there are no more, or
-/// `hits_max` were shown. Answers whether older matches may exist.
-pub(crate) fn pages(
-    store: &dyn SpanStore,
-    mut query: SearchQuery,
-    hits_max: usize,
-    stop: &Stop,
-    mut take: impl FnMut(&SearchHit, &SpanRef<'_>) -> bool,
-) -> Result<bool, ReadError> {
-    let mut seen = HashSet::new();
-    while seen.len() < hits_max {
-        stop.check()?;
-        query.limit = PAGE_HITS.min(hits_max - seen.len());
-        let answer = store.search(&query)?;
-        let before = seen.len();
-        for hit in &answer.hits {
-            let Ok(span) = SpanRef::parse(&hit.bytes) else { continue };
-            let known = !seen.insert((hit.trace, hit.span));
-            if known || !is_at_home(hit, &span) || is_told_by_another(store, &span)? {
-                continue;
-            }
-            if !take(hit, &span) {
-                return Ok(true);
-            }
-        }
-        let Some(oldest) = answer.hits.last() else { return Ok(answer.exhausted) };
-        if answer.exhausted || answer.hits.len() < query.limit || seen.len() == before {
-            return Ok(answer.exhausted);
-        }
-        // Facts of the same instant may stand on both sides of a page's end.
-        query.to = Some(UnixNanos(oldest.start.0 + 1));
-    }
-    Ok(true)
-}
-
-/// Whether a fact stands in a trace of its own object; no view of that object shows it elsewhere.
-fn is_at_home(hit: &SearchHit, span: &SpanRef<'_>) -> bool {
-    matches!(hit.trace.parts(), IdParts::Facts(key, _) if key == KeyHash::of(span.object_key()))
-}
-
-/// Whether facts of this object may have a fuller record elsewhere.
-pub(crate) fn may_be_partial(object: &ObjectKey) -> bool {
-    object.name.is_empty() || object.resource == "events"
-}
-
-/// Whether a fuller record of the same request is stored elsewhere: this one of an early stage or
-/// a cut copy did not know its object's name (`generateName`), or is the write of an Event that
-/// lost its body.
-pub(crate) fn is_told_by_another(
-    store: &dyn SpanStore,
-    span: &SpanRef<'_>,
-) -> Result<bool, ReadError> {
-    let audit_id = span.str(a::AUDIT_ID);
-    let is_event = |span: &SpanRef<'_>| span.kind() == Some(FactKind::Event);
-    let nameless = span.str(a::NAME).is_empty() && span.str(a::VERB) == "create";
-    let event_write = !is_event(span) && span.str(a::RESOURCE) == "events";
-    if audit_id.is_empty() || !(nameless || event_write) {
-        return Ok(false);
-    }
-    let request = |span: &SpanRef<'_>| {
-        [a::USERNAME, a::VERB, a::REQUEST_URI].map(|name| span.str(name).to_owned())
-    };
-    let found = store.search(&SearchQuery::newest(STAGES_MAX).with(a::AUDIT_ID, audit_id))?;
-    Ok(found.hits.iter().filter_map(|hit| SpanRef::parse(&hit.bytes).ok()).any(|other| {
-        event_write && is_event(&other)
-            || nameless && !other.str(a::NAME).is_empty() && request(&other) == request(span)
-    }))
-}
-
-/// An object that was found, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Found {
-    pub(crate) object: ObjectKey,
-    /// Oldest hit.
-    pub(crate) first: Window,
-    /// Newest hit.
-    pub(crate) last: Window,
-}
-
-impl Found {
-    /// The view that shows its hits: their windows and one on either side, at most a day's worth
-    /// that ends with the newest hit.
-    pub(crate) fn view(&self, mode: Mode) -> ViewId {
-        let first = self.first.0.max(self.last.0.saturating_sub(WINDOWS_PER_DAY - 1));
-        let first = first.saturating_sub(WINDOWS_AROUND);
-        let windows = self.last.0 + WINDOWS_AROUND + 1 - first;
-        let key = KeyHash::of(self.object.as_ref());
-        ViewId { mode: mode.id(), first: Window(first), windows, key }
-    }
-}
-
-/// Gathers hits into objects, in the order of their newest hit.
-#[derive(Debug, Default)]
-pub(crate) struct Finds {
-    found: Vec<Found>,
-    known: HashMap<ObjectKey, usize>,
-}
-
-impl Finds {
-    /// Adds a hit, unless it is of one more object than `objects_max`; answers whether it fit.
-    pub(crate) fn add(&mut self, object: ObjectKey, window: Window, objects_max: usize) -> bool {
-        if let Some(found) = self.known.get(&object).and_then(|at| self.found.get_mut(*at)) {
-            found.first = found.first.min(window);
-            found.last = found.last.max(window);
-            return true;
-        }
-        if self.found.len() >= objects_max {
-            return false;
-        }
-        self.known.insert(object.clone(), self.found.len());
-        self.found.push(Found { object, first: window, last: window });
-        true
-    }
-
-    /// The objects.
-    pub(crate) fn into_found(self) -> Vec<Found> {
-        self.found
-    }
-}
-
 /// The row of a hit.
-pub(crate) fn row(span: &SpanRef<'_>, mode: Mode) -> SearchRow {
-    let object = span.object_key().to_owned();
-    let window = Window::of(span.start);
-    let found = Found { object, first: window, last: window };
-    let view = found.view(mode).encode().map_or_else(String::new, |id: TraceId| id.to_string());
+pub(crate) fn row(span: &SpanRef<'_>, mode: Mode, asked: Span) -> SearchRow {
+    let found = Found::at(span.object_key().to_owned(), Window::of(span.start));
+    let view = found.view(mode, asked).encode();
+    let view = view.map_or_else(String::new, |id: TraceId| id.to_string());
     let (actor, verb) = match span.kind() {
         Some(FactKind::Event) => (a::EVENT_COMPONENT, a::EVENT_REASON),
         Some(FactKind::Change) => (a::MANAGER, a::OPERATION),

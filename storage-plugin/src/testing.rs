@@ -183,7 +183,7 @@ pub(crate) struct Bed {
     pub(crate) store: Arc<EmbeddedStore>,
     pub(crate) reader: Reader,
     pub(crate) metrics: Metrics,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Bed {
@@ -192,14 +192,24 @@ impl Bed {
     }
 
     pub(crate) fn with(config: ReadConfig) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        Self::at(tempfile::tempdir().expect("a folder"), config)
+    }
+
+    /// The same store, closed and opened again.
+    pub(crate) fn reopened(self) -> Self {
+        let Self { store, reader, metrics: _, folder } = self;
+        drop((store, reader));
+        Self::at(folder, ReadConfig::default())
+    }
+
+    fn at(folder: TempDir, config: ReadConfig) -> Self {
         let config_of_store = EmbeddedConfig::new(folder.path());
         let store = EmbeddedStore::open(&config_of_store, None).expect("a new store");
         let store = Arc::new(store);
         let limits = config.validate().expect("valid limits");
         let reader = Reader::new(store.clone(), limits);
         let metrics = Metrics::register(&mut Registry::default());
-        Self { store, reader, metrics, _folder: folder }
+        Self { store, reader, metrics, folder }
     }
 
     /// Stores facts, durably.

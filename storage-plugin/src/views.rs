@@ -64,8 +64,8 @@ impl Reader {
     fn views(&self, query: &TraceQuery, stop: &Stop) -> Result<Vec<ViewId>, ReadError> {
         let Some((mode, filter)) = asked(query) else { return Ok(Vec::new()) };
         let limit = query.limit.unwrap_or(RESULTS_DEFAULT);
-        let found = self.find_objects(&filter, limit, stop)?.into_iter();
-        Ok(found.map(|found| found.view(mode)).collect())
+        let found = self.find_objects(&filter, mode, limit, stop)?.into_iter();
+        Ok(found.map(|found| found.view(mode, filter.span())).collect())
     }
 }
 

@@ -129,6 +129,9 @@ pub struct SearchAnswer {
     pub hits: Vec<SearchHit>,
     /// The budget ended the search: older matches may exist.
     pub exhausted: bool,
+    /// Where an exhausted search got to, if it can be said: every match that starts here or later
+    /// was seen, and a search up to here goes on where this one ended.
+    pub reached: Option<UnixNanos>,
     /// Traces that were opened.
     pub candidates: usize,
 }

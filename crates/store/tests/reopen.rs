@@ -290,3 +290,20 @@ fn settings_that_cannot_be_are_refused() {
     let many = EmbeddedStore::open(&many, None).map(|_| ()).expect_err("too many");
     assert!(many.to_string().contains("at most 200"), "{many}");
 }
+
+#[test]
+fn the_newest_of_a_crowded_minute_are_found_without_opening_it_whole() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = open(&config(&dir, 720));
+    let names: Vec<String> = (0..2_400).map(|n| format!("pod-{n}")).collect();
+    let facts = names.iter().enumerate();
+    let facts = facts.map(|(n, name)| Fact::new(name, n as u64 * 25).with("verb", "patch"));
+    let facts: Vec<Fact<'_>> = facts.collect();
+    put(&store, &facts);
+    let newest: Vec<_> = facts.iter().rev().take(20).map(Fact::span).collect();
+    for query in [SearchQuery::newest(20), SearchQuery::newest(20).with("verb", "patch")] {
+        let answer = store.search(&query).expect("readable");
+        assert_eq!(answer.hits.iter().map(|hit| hit.span).collect::<Vec<_>>(), newest);
+        assert_eq!(answer.candidates, 20, "two in each moment");
+    }
+}

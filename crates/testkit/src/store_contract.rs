@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use kausal_object::KeyRef;
-use kausal_store::{ReadBudget, SearchBudget, SearchQuery, SpanStore, StoreError};
+use kausal_store::{ReadBudget, SearchBudget, SearchHit, SearchQuery, SpanStore, StoreError};
 use kausal_trace::{
     Day, FactKind, KeyHash, NewSpan, SpanBatch, SpanId, SpanRecord, SpanRef, TraceId, UnixNanos,
     Window,
@@ -24,6 +24,7 @@ pub fn store_contract<S: SpanStore>(make: impl Fn() -> S) {
     attributes_must_meet_on_one_span(&make());
     hits_are_the_newest_first(&make());
     budgets_end_a_search_and_say_so(&make());
+    a_search_goes_on_where_its_budget_ended(&make());
     search_agrees_with_looking_at_every_span(&make());
     clusters_are_remembered(&make());
     it_counts(&make());
@@ -286,6 +287,34 @@ fn budgets_end_a_search_and_say_so<S: SpanStore>(store: &S) {
     }
     let whole = store.search(&SearchQuery::newest(50).with("verb", "patch")).expect("readable");
     assert_eq!((whole.exhausted, whole.hits.len(), whole.candidates), (false, 50, 50));
+}
+
+/// What a search says to have reached was seen in full, so that pieces of work make the whole.
+fn a_search_goes_on_where_its_budget_ended<S: SpanStore>(store: &S) {
+    let names: Vec<String> = (0..300).map(|n| format!("pod-{n}")).collect();
+    let facts = names.iter().enumerate();
+    let facts =
+        facts.map(|(n, name)| Fact::new(name, n as u64 * 997 % 240_000).with("verb", "patch"));
+    let facts: Vec<Fact<'_>> = facts.collect();
+    facts.chunks(70).for_each(|chunk| put(store, chunk));
+    let query = SearchQuery::newest(300).with("verb", "patch");
+    let (mut seen, mut to) = (Vec::new(), None);
+    let mut budget = SearchBudget { candidates_max: 9, ..SearchBudget::default() };
+    loop {
+        let piece = SearchQuery { to, budget, ..query.clone() };
+        let answer = store.search(&piece).expect("readable");
+        let reached = answer.reached.filter(|_| answer.exhausted);
+        let whole = |hit: &&SearchHit| reached.is_none_or(|reached| hit.start >= reached);
+        match reached {
+            None if answer.exhausted => budget.candidates_max *= 2,
+            _ => seen.extend(answer.hits.iter().filter(whole).map(|hit| hit.span)),
+        }
+        to = reached.or(to);
+        if !answer.exhausted {
+            break;
+        }
+    }
+    assert_eq!(seen, expected(&facts, &query));
 }
 
 /// Many spans with few values each, so that posting lists interleave in every way, and all

@@ -39,6 +39,11 @@ impl<'a> Meter<'a> {
         Ok(traces)
     }
 
+    /// Whether nothing more can be read in time.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.is_late() || self.left.spans_max == 0 || self.left.bytes_max == 0
+    }
+
     /// Whether the time for following links is over.
     pub(crate) fn is_late(&self) -> bool {
         self.started.elapsed() > self.limits.time_max

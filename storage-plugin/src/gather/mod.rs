@@ -8,6 +8,7 @@
 mod base;
 mod earlier;
 mod frames;
+mod members;
 mod meter;
 mod object;
 mod range;
@@ -26,6 +27,7 @@ use kausal_trace::{Day, KeyHash, TraceId, UnixNanos, Window};
 use crate::error::ReadError;
 
 pub(crate) use frames::Frames;
+pub(crate) use members::{members, owners};
 pub(crate) use meter::Meter;
 pub(crate) use object::object_of;
 pub(crate) use range::Range;

@@ -24,6 +24,11 @@ impl Range {
         Self { from: first.start(), to: last.end() }
     }
 
+    /// From the beginning of the earlier to the end of the later.
+    pub(crate) fn with(self, other: Self) -> Self {
+        Self { from: self.from.min(other.from), to: self.to.max(other.to) }
+    }
+
     /// First window.
     pub(crate) fn first(&self) -> Window {
         Window::of(self.from)

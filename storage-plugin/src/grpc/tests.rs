@@ -134,7 +134,9 @@ fn with_bed<F: Future<Output = ()>>(facts: Facts, test: impl FnOnce(Arc<Bed>) ->
 fn ids_found_by_search_open() {
     with_bed(web(2), |bed| async move {
         let client = Client::of(bed.doors()).await;
-        let found = client.find(search(&[("username", "alice")])).await;
+        let service_name = "tracing".to_owned();
+        let alices = search(&[("username", "alice")]);
+        let found = client.find(TraceQueryParameters { service_name, ..alices }).await;
         assert_eq!(found.len(), 2, "{found:?}");
         for (id, spans) in found {
             let messages = client.get(&[&id.0]).await.unwrap();
@@ -153,7 +155,8 @@ fn several_hits_of_one_object_are_one_result() {
         assert_eq!(by_search.len(), 1);
         let name = [("resource", "deploy"), ("name", "web"), ("namespace", "shop")];
         assert_eq!(client.find(search(&name)).await, by_search);
-        let everything = TraceQueryParameters { search_depth: 3, ..search(&[]) };
+        let service_name = "tracing".to_owned();
+        let everything = TraceQueryParameters { search_depth: 3, service_name, ..search(&[]) };
         assert_eq!(client.find(everything).await.len(), 3);
         assert!(client.find(search(&[("name", "nobody")])).await.is_empty());
     });

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kausal_object::ObjectKey;
-use kausal_story::{Frame, LinkRole};
+use kausal_story::{Frame, LinkRole, Mode};
 use kausal_trace::{KeyHash, SpanRef, TraceId, UnixNanos};
 
 use crate::error::ReadError;
@@ -31,7 +31,7 @@ pub(super) fn dependencies(
     stop: &Stop,
 ) -> Result<Vec<Dependency>, ReadError> {
     let filter = Filter { from, to, ..Filter::default() };
-    let found = reader.find_objects(&filter, OBJECTS_MAX, stop)?;
+    let found = reader.find_objects(&filter, Mode::default(), OBJECTS_MAX, stop)?;
     let mut meter = reader.meter(stop);
     let catalogues: Vec<_> = found.iter().map(newest_catalogue).collect();
     let mut relations = BTreeSet::new();
@@ -47,7 +47,7 @@ pub(super) fn dependencies(
 }
 
 fn newest_catalogue(found: &Found) -> TraceId {
-    TraceId::catalogue(KeyHash::of(found.object.as_ref()), found.last.day())
+    TraceId::catalogue(KeyHash::of(found.object.as_ref()), found.hits.last.day())
 }
 
 fn relations_in(

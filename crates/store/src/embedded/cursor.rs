@@ -16,6 +16,19 @@ pub(crate) struct Minute {
     pub(crate) traces: Vec<TraceRef>,
 }
 
+/// Index entries: how many were read, how many may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entries {
+    pub(crate) read: usize,
+    pub(crate) max: usize,
+}
+
+impl Entries {
+    pub(crate) fn are_spent(self) -> bool {
+        self.read >= self.max
+    }
+}
+
 /// The minutes of one term, or of any of several.
 pub(crate) enum Cursor {
     One(ListCursor),
@@ -24,11 +37,11 @@ pub(crate) enum Cursor {
 
 impl Cursor {
     /// The first minute at `from` or older that proposes traces; the same again until `from` has
-    /// passed it. `entries` counts the index entries read.
+    /// passed it. `None` at the end of the lists or of `entries`.
     pub(crate) fn minute(
         &mut self,
         from: InvertedMinute,
-        entries: &mut usize,
+        entries: &mut Entries,
     ) -> Result<Option<Minute>, StoreError> {
         let lists = match self {
             Self::One(list) => return Ok(list.minute(from, entries)?.cloned()),
@@ -90,13 +103,18 @@ impl ListCursor {
         }
     }
 
-    fn minute(
+    /// See [`Cursor::minute`].
+    pub(crate) fn minute(
         &mut self,
         from: InvertedMinute,
-        entries: &mut usize,
+        entries: &mut Entries,
     ) -> Result<Option<&Minute>, StoreError> {
         let mut steps = 0;
-        while !self.ended && self.current.as_ref().is_none_or(|current| current.at < from) {
+        let is_older = |current: &Minute| current.at >= from;
+        while !self.ended && !self.current.as_ref().is_some_and(is_older) {
+            if entries.are_spent() {
+                return Ok(None);
+            }
             if steps == STEPS_MAX {
                 self.lists = range(&self.snapshot, &self.index, &self.prefix, from, self.oldest);
                 self.ahead = None;
@@ -108,7 +126,7 @@ impl ListCursor {
     }
 
     /// Reads all lists of the next minute; bucketed ones may propose nothing for this term.
-    fn read_minute(&mut self, entries: &mut usize) -> Result<(), StoreError> {
+    fn read_minute(&mut self, entries: &mut Entries) -> Result<(), StoreError> {
         let Some((at, first)) = self.next_list()? else {
             self.ended = true;
             return Ok(());
@@ -116,7 +134,7 @@ impl ListCursor {
         let mut traces = Vec::new();
         let mut list = first;
         loop {
-            *entries += self.term.entries(&list);
+            entries.read += self.term.entries(&list);
             traces.extend(self.term.proposed(&list));
             match self.next_list()? {
                 Some((minute, next)) if minute == at => list = next,

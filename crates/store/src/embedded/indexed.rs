@@ -14,6 +14,9 @@ pub(crate) const KIND_ID: u8 = 1;
 const FIRST_ID: u8 = 2;
 /// Names longer than this are not indexed.
 const NAME_BYTES_MAX: usize = 128;
+/// In which moment of its minute a span starts: kept like an attribute, under a name that nobody
+/// asks for.
+const MOMENT: &str = "\0moment";
 
 /// How the values of an attribute are laid out in the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,11 +58,11 @@ impl IndexedAttributes {
         let kept: BTreeMap<String, Attribute> = self
             .by_name
             .iter()
-            .filter(|(name, _)| wanted.contains(name))
+            .filter(|(name, _)| wanted.contains(name) || *name == MOMENT)
             .map(|(name, attribute)| (name.clone(), *attribute))
             .collect();
         let mut adapted = Self { by_name: kept };
-        for name in wanted {
+        for name in wanted.iter().map(String::as_str).chain([MOMENT]) {
             adapted.add(name, since);
         }
         adapted
@@ -70,15 +73,20 @@ impl IndexedAttributes {
         self.by_name.get(name)
     }
 
+    /// The moments of starts, which narrow a minute with many traces.
+    pub(crate) fn moment(&self) -> Option<&Attribute> {
+        self.get(MOMENT)
+    }
+
     /// For the hot path: names by their length.
     pub(crate) fn by_length(&self) -> ByLength {
         let mut names = vec![Vec::new(); NAME_BYTES_MAX + 1];
-        for (name, attribute) in &self.by_name {
+        for (name, attribute) in self.by_name.iter().filter(|(name, _)| *name != MOMENT) {
             if let Some(same_length) = names.get_mut(name.len()) {
                 same_length.push((name.clone().into_bytes(), *attribute));
             }
         }
-        ByLength(names)
+        ByLength { names, moment: self.moment().copied() }
     }
 
     fn add(&mut self, name: &str, since: u64) {
@@ -92,13 +100,21 @@ impl IndexedAttributes {
 
 /// Finds attributes by their encoded names without hashing: few names share a length.
 #[derive(Clone, Debug)]
-pub(crate) struct ByLength(Vec<Vec<(Vec<u8>, Attribute)>>);
+pub(crate) struct ByLength {
+    names: Vec<Vec<(Vec<u8>, Attribute)>>,
+    moment: Option<Attribute>,
+}
 
 impl ByLength {
     #[inline]
     pub(crate) fn get(&self, name: &[u8]) -> Option<Attribute> {
-        let same_length = self.0.get(name.len())?;
+        let same_length = self.names.get(name.len())?;
         same_length.iter().find(|(other, _)| other == name).map(|(_, attribute)| *attribute)
+    }
+
+    /// The moments of starts.
+    pub(crate) fn moment(&self) -> Option<Attribute> {
+        self.moment
     }
 }
 
@@ -121,7 +137,7 @@ mod tests {
         assert_eq!(second.get("uid").map(|uid| uid.shape), Some(Shape::Bucketed));
         let ids: std::collections::BTreeSet<u8> =
             second.by_name.values().map(|attribute| attribute.id).collect();
-        assert_eq!(ids.len(), 3);
+        assert_eq!(ids.len(), 4, "the three and the moments of starts");
     }
 
     #[test]
@@ -129,6 +145,15 @@ mod tests {
         let first = IndexedAttributes::default().adapted(&names(&["verb"]), 0);
         let again = first.adapted(&names(&[]), 10).adapted(&names(&["verb"]), 20);
         assert!(again.get("verb").is_some_and(|verb| !verb.covers(19)));
+    }
+
+    #[test]
+    fn moments_are_kept_and_no_attribute_stands_for_them() {
+        let first = IndexedAttributes::default().adapted(&names(&["verb"]), 7);
+        let moment = first.moment().expect("always there");
+        assert!(moment.covers(7) && !moment.covers(6), "stores of before have none");
+        assert_eq!(first.adapted(&names(&[]), 90).moment(), Some(moment));
+        assert_eq!(first.by_length().get(MOMENT.as_bytes()), None);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use kausal_trace::{UnixNanos, Window, attribute};
 
 use super::indexed::{Attribute, ByLength, Shape};
 use super::key::Place;
-use super::posting::{InvertedMinute, Posting, Term, TraceRef, value_hash};
+use super::posting::{InvertedMinute, Moment, Posting, Term, TraceRef, value_hash};
 use crate::scan::{Part, TERM_BYTES_MAX, each_text, parts};
 
 /// Postings remembered in each of two generations; about 1.5 MB together.
@@ -82,6 +82,8 @@ impl Indexer {
 
     fn keep_new(&mut self, partition: u64, place: Place, start: UnixNanos) {
         let minute = InvertedMinute::of(start, Window(u64::from(place.slot)));
+        let moment = self.attributes.moment();
+        self.terms.extend(moment.map(|moment| Term::moment(moment, minute, Moment::of(start))));
         let [a, b, c, d, ..] = place.key.0;
         let trace: TraceRef = [a, b, c, d];
         for term in self.terms.drain(..) {

@@ -19,6 +19,7 @@ mod key;
 pub(crate) mod lock;
 mod matching;
 mod meta;
+mod moments;
 mod partition;
 mod posting;
 pub(crate) mod queue;

@@ -5,7 +5,8 @@
 //!
 //! All attributes must be on one span, so the minute and the trace of a hit stand in the posting
 //! list of each: the search walks the lists together, minute by minute, and opens only the traces
-//! that all of them propose.
+//! that all of them propose; of a minute with many traces moment by moment, so that the newest few
+//! are found without opening all.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashSet};
@@ -14,15 +15,20 @@ use fjall::{Keyspace, Readable as _};
 use kausal_trace::{FactKind, UnixNanos};
 
 use super::codec::Decoder;
-use super::cursor::{Cursor, ListCursor, Minute};
+use super::cursor::{Cursor, Entries, ListCursor, Minute};
 use super::engine::{FactsPartition, View, read_failed};
-use super::indexed::IndexedAttributes;
+use super::indexed::{Attribute, IndexedAttributes};
 use super::key::{KEY_BYTES, facts_of};
 use super::matching::Matcher;
+use super::moments::Moments;
 use super::partition;
 use super::posting::{InvertedMinute, Term, TraceRef, value_hash};
 use crate::scan::TERM_BYTES_MAX;
-use crate::{SearchAnswer, SearchBudget, SearchHit, SearchQuery, StoreError};
+use crate::{SearchAnswer, SearchHit, SearchQuery, StoreError};
+
+/// Traces of one minute that are opened without asking for their moments: about as much work as
+/// reading the lists of the moments.
+const CROWD_MIN: usize = 64;
 
 /// Runs `query`.
 pub(crate) fn search(
@@ -36,8 +42,11 @@ pub(crate) fn search(
         query,
         matcher: Matcher::new(query),
         decoder: Decoder::new(&view.dictionaries),
-        spent: SearchBudget { candidates_max: 0, spans_max: 0, entries_max: 0 },
+        candidates: 0,
+        spans: 0,
+        entries: Entries { read: 0, max: query.budget.entries_max },
         best: BTreeSet::new(),
+        reached: None,
         opened: HashSet::new(),
     };
     let mut exhausted = false;
@@ -51,8 +60,8 @@ pub(crate) fn search(
             }
         }
     }
-    let candidates = search.spent.candidates_max;
-    Ok(SearchAnswer { hits: search.hits()?, exhausted, candidates })
+    let (candidates, reached) = (search.candidates, search.reached.filter(|_| exhausted));
+    Ok(SearchAnswer { hits: search.hits()?, exhausted, reached, candidates })
 }
 
 enum Step {
@@ -70,10 +79,16 @@ struct Search<'q> {
     query: &'q SearchQuery,
     matcher: Matcher<'q>,
     decoder: Decoder<'q>,
-    spent: SearchBudget,
+    /// Traces opened.
+    candidates: usize,
+    /// Spans looked at.
+    spans: usize,
+    entries: Entries,
     /// The newest hits so far, at most `limit`.
     best: BTreeSet<(Reverse<UnixNanos>, [u8; KEY_BYTES])>,
     opened: HashSet<(u64, TraceRef)>,
+    /// Everything that starts here or later has been looked at.
+    reached: Option<UnixNanos>,
 }
 
 impl Search<'_> {
@@ -82,18 +97,52 @@ impl Search<'_> {
         let mut cursors = self.cursors(partition, newest, oldest);
         let mut from = newest;
         while let Some(minute) = self.agree(&mut cursors, from)? {
-            for trace in &minute.traces {
-                if self.is_exhausted() {
-                    return Ok(Step::Exhausted);
-                }
-                self.open(&partition.facts, minute.at, *trace)?;
+            match self.minute(partition, &minute)? {
+                Step::Further => from = InvertedMinute(minute.at.0.saturating_add(1)),
+                ended => return Ok(ended),
             }
-            if self.is_full_at(minute.at.start()) {
-                return Ok(Step::Done);
-            }
-            from = InvertedMinute(minute.at.0.saturating_add(1));
         }
         Ok(if self.is_exhausted() { Step::Exhausted } else { Step::Further })
+    }
+
+    /// Looks at what a minute proposes, newest first where that is worth it.
+    fn minute(&mut self, partition: &FactsPartition, minute: &Minute) -> Result<Step, StoreError> {
+        let covers = |moment: &&Attribute| moment.covers(partition.range.start);
+        let moment = self.indexed.moment().filter(covers);
+        let Some(moment) = moment.filter(|_| minute.traces.len() >= CROWD_MIN) else {
+            return self.open_all(partition, minute, minute.at.start());
+        };
+        let (snapshot, index, to) = (&self.view.snapshot, &partition.index, self.query.to);
+        let mut moments = Moments::new(snapshot, index, *moment, minute.at, to);
+        while let Some((start, of_moment)) = moments.next(&mut self.entries)? {
+            if self.is_exhausted() {
+                return Ok(Step::Exhausted);
+            }
+            let traces = intersection(Some(minute), of_moment);
+            match self.open_all(partition, &traces, start)? {
+                Step::Further => {}
+                ended => return Ok(ended),
+            }
+        }
+        self.reached = Some(minute.at.start());
+        Ok(Step::Further)
+    }
+
+    /// Looks at all the traces proposed for the time that begins at `start`.
+    fn open_all(
+        &mut self,
+        partition: &FactsPartition,
+        proposed: &Minute,
+        start: UnixNanos,
+    ) -> Result<Step, StoreError> {
+        for trace in &proposed.traces {
+            self.open(&partition.facts, proposed.at, *trace)?;
+            if self.is_exhausted() {
+                return Ok(Step::Exhausted);
+            }
+        }
+        self.reached = Some(start);
+        Ok(if self.is_full_at(start) { Step::Done } else { Step::Further })
     }
 
     /// The minutes of the partition that the query asks for, newest first.
@@ -101,7 +150,8 @@ impl Search<'_> {
         let range = partition.range;
         let newest = InvertedMinute::last_before(range.end);
         let oldest = InvertedMinute(InvertedMinute::last_before(range.start).0.checked_sub(1)?);
-        let to = self.query.to.map_or(newest, InvertedMinute::holding);
+        let before = |to: UnixNanos| InvertedMinute::holding(UnixNanos(to.0.saturating_sub(1)));
+        let to = self.query.to.map_or(newest, before);
         let from = self.query.from.map_or(oldest, InvertedMinute::holding);
         let (newest, oldest) = (newest.max(to), oldest.min(from));
         (newest <= oldest && self.query.limit > 0).then_some((newest, oldest))
@@ -146,17 +196,17 @@ impl Search<'_> {
         'minute: while !self.is_exhausted() {
             let mut agreed: Option<Minute> = None;
             for cursor in &mut *cursors {
-                let entries = &mut self.spent.entries_max;
-                let Some(minute) = cursor.minute(at, entries)? else { return Ok(None) };
+                let Some(minute) = cursor.minute(at, &mut self.entries)? else { return Ok(None) };
                 if let Some(agreed) = agreed.as_ref().filter(|agreed| agreed.at != minute.at) {
                     // Inverted minutes: the greater one is the older one, where both may meet.
                     at = agreed.at.max(minute.at);
                     continue 'minute;
                 }
-                agreed = Some(intersection(agreed, minute));
+                agreed = Some(intersection(agreed.as_ref(), minute));
             }
             match agreed {
                 Some(agreed) if agreed.traces.is_empty() => {
+                    self.reached = Some(agreed.at.start());
                     at = InvertedMinute(agreed.at.0.saturating_add(1));
                 }
                 agreed => return Ok(agreed),
@@ -176,13 +226,13 @@ impl Search<'_> {
         if !self.opened.insert((window, trace)) {
             return Ok(());
         }
-        self.spent.candidates_max += 1;
+        self.candidates += 1;
         let mut prefix = [0; 8];
         prefix[..4].copy_from_slice(&(window as u32).to_be_bytes());
         prefix[4..].copy_from_slice(&trace);
         let mut last: Option<Match> = None;
         for item in self.view.snapshot.prefix(facts, prefix) {
-            self.spent.spans_max += 1;
+            self.spans += 1;
             let (key, value) = item.into_inner().map_err(read_failed)?;
             let Ok(key) = <[u8; KEY_BYTES]>::try_from(&key[..]) else { continue };
             let Some(start) = self.matcher.start_if_match(self.decoder.span(&value)?) else {
@@ -221,10 +271,10 @@ impl Search<'_> {
     }
 
     fn is_exhausted(&self) -> bool {
-        let (spent, budget) = (self.spent, self.query.budget);
-        spent.candidates_max >= budget.candidates_max
-            || spent.spans_max >= budget.spans_max
-            || spent.entries_max >= budget.entries_max
+        let budget = self.query.budget;
+        self.candidates >= budget.candidates_max
+            || self.spans >= budget.spans_max
+            || self.entries.are_spent()
     }
 
     fn hits(mut self) -> Result<Vec<SearchHit>, StoreError> {
@@ -264,7 +314,7 @@ fn first_letter(kind: FactKind) -> u8 {
     kind.as_str().as_bytes().first().copied().unwrap_or(0)
 }
 
-fn intersection(agreed: Option<Minute>, mut minute: Minute) -> Minute {
+fn intersection(agreed: Option<&Minute>, mut minute: Minute) -> Minute {
     if let Some(agreed) = agreed {
         minute.traces.retain(|trace| agreed.traces.binary_search(trace).is_ok());
     }
