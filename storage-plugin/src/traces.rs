@@ -6,7 +6,9 @@
 //! same doors.
 //! Never here: wire formats.
 
-use kausal_trace::{TraceId, UnixNanos};
+use std::collections::{BTreeMap, HashSet};
+
+use kausal_trace::{SpanId, TraceId, UnixNanos};
 
 use crate::error::ReadError;
 use crate::stop::Stop;
@@ -108,6 +110,49 @@ pub struct TraceSummary {
     pub orphans: usize,
     /// The spans by service, in the order of names.
     pub services: Vec<ServiceCount>,
+}
+
+/// What a summary needs to know of one span.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Counted<'a> {
+    pub(crate) span: SpanId,
+    pub(crate) parent: Option<SpanId>,
+    pub(crate) service: &'a str,
+    pub(crate) operation: &'a str,
+    pub(crate) start: UnixNanos,
+    /// Never before `start`.
+    pub(crate) end: UnixNanos,
+    pub(crate) failed: bool,
+}
+
+impl TraceSummary {
+    /// Counts the spans of a trace; one without a root has no name. `None` without spans.
+    pub(crate) fn of(id: TraceId, spans: &[Counted<'_>]) -> Option<Self> {
+        let known: HashSet<_> = spans.iter().map(|span| span.span).collect();
+        let root = spans.iter().filter(|span| span.parent.is_none()).min_by_key(|span| span.start);
+        let mut services: BTreeMap<&str, ServiceCount> = BTreeMap::new();
+        for span in spans {
+            let of_service = services.entry(span.service).or_insert_with(|| ServiceCount {
+                name: span.service.to_owned(),
+                spans: 0,
+                errors: 0,
+            });
+            of_service.spans += 1;
+            of_service.errors += usize::from(span.failed);
+        }
+        let is_lost = |parent: SpanId| !known.contains(&parent);
+        Some(Self {
+            id,
+            root_service: root.map(|root| root.service.to_owned()).unwrap_or_default(),
+            root_operation: root.map(|root| root.operation.to_owned()).unwrap_or_default(),
+            start: spans.iter().map(|span| span.start).min()?,
+            end: spans.iter().map(|span| span.end).max()?,
+            spans: spans.len(),
+            errors: services.values().map(|service| service.errors).sum(),
+            orphans: spans.iter().filter(|span| span.parent.is_some_and(is_lost)).count(),
+            services: services.into_values().collect(),
+        })
+    }
 }
 
 /// How many spans of a trace are of one service.

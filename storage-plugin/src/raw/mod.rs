@@ -106,7 +106,7 @@ impl Traces for RawTraces {
 
     fn summaries(&self, query: &TraceQuery, stop: &Stop) -> Result<Vec<TraceSummary>, ReadError> {
         let mut summaries = Vec::new();
-        find::each(self, query, stop, |id, spans| summaries.push(summary::of(id, spans)))?;
+        find::each(self, query, stop, |id, spans| summaries.extend(summary::of(id, spans)))?;
         Ok(summaries)
     }
 
