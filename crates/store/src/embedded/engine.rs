@@ -75,15 +75,7 @@ pub(crate) struct Gone {
 impl Engine {
     /// Opens or makes the database in `dir`.
     pub(crate) fn open(dir: &Path, config: &EmbeddedConfig) -> Result<Self, String> {
-        let database = Database::builder(dir)
-            .manual_journal_persist(true)
-            .max_journaling_size(config::JOURNAL_BYTES)
-            .journal_compression(fjall::CompressionType::None)
-            .cache_size(config::BLOCK_CACHE_BYTES)
-            .max_cached_files(Some(config::TABLE_FILES_OPEN_MAX))
-            .worker_threads(config::WORKER_THREADS)
-            .open()
-            .map_err(text)?;
+        let database = open_database(dir, config::TABLE_FILES_OPEN_MAX)?;
         let meta = database.keyspace(meta::KEYSPACE, config::meta_options).map_err(text)?;
         let indexed = adapt_indexed(&database, &meta, config)?;
         let dictionaries = prepare_dictionaries(&meta)?;
@@ -262,6 +254,20 @@ impl Engine {
 /// An engine error while reading.
 pub(crate) fn read_failed(error: fjall::Error) -> StoreError {
     StoreError::ReadFailed { cause: text(error) }
+}
+
+/// Opens or makes a database of the engine. Its journals are persisted by hand, once a commit, and
+/// not compressed: what is written to them was made small before.
+pub(crate) fn open_database(dir: &Path, table_files_max: usize) -> Result<Database, String> {
+    Database::builder(dir)
+        .manual_journal_persist(true)
+        .max_journaling_size(config::JOURNAL_BYTES)
+        .journal_compression(fjall::CompressionType::None)
+        .cache_size(config::BLOCK_CACHE_BYTES)
+        .max_cached_files(Some(table_files_max))
+        .worker_threads(config::WORKER_THREADS)
+        .open()
+        .map_err(text)
 }
 
 /// Bytes in table files.

@@ -44,7 +44,9 @@ use self::counters::Counters;
 use self::dictionaries::Compression;
 use self::disk::Volume;
 use self::engine::{Engine, SharedEngine};
-pub(crate) use self::engine::{memtable_bytes, read_failed, table_bytes, text as engine_text};
+pub(crate) use self::engine::{
+    memtable_bytes, open_database, read_failed, table_bytes, text as engine_text,
+};
 use self::indexer::Indexer;
 use self::key::Place;
 use self::lock::{Holder, Lock};

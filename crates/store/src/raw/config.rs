@@ -64,12 +64,6 @@ pub(super) const SUBMIT_WAIT: Duration = Duration::ZERO;
 /// Resources and scopes the writer knows to be stored: an installation has hundreds.
 pub(super) const ENVELOPES_KNOWN_MAX: usize = 16_384;
 
-/// The least the engine takes; it holds about twice that on disk before it evicts.
-pub(super) const JOURNAL_BYTES: u64 = 64 * MIB;
-/// Uncompressed blocks kept for readers.
-pub(super) const BLOCK_CACHE_BYTES: u64 = 16 * MIB;
-/// As the embedded store: one of the engine's threads is kept free for flushing.
-pub(super) const WORKER_THREADS: usize = 3;
 /// Open table files.
 pub(super) const TABLE_FILES_OPEN_MAX: usize = 200;
 const MEMTABLE_BYTES: u64 = 16 * MIB;

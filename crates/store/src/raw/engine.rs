@@ -10,7 +10,7 @@ use fjall::{Database, OwnedWriteBatch, PersistMode};
 use super::config::{self, RawConfig, SEGMENTS, SEGMENTS_MAX};
 use super::read::RawView;
 use super::segment::Segment;
-use crate::embedded::engine_text;
+use crate::embedded::{engine_text, open_database};
 
 pub(super) struct Engine {
     database: Database,
@@ -30,15 +30,7 @@ pub(super) struct Writing<'e> {
 
 impl Engine {
     pub(super) fn open(dir: &Path, config: &RawConfig) -> Result<Self, String> {
-        let database = Database::builder(dir)
-            .manual_journal_persist(true)
-            .max_journaling_size(config::JOURNAL_BYTES)
-            .journal_compression(fjall::CompressionType::None)
-            .cache_size(config::BLOCK_CACHE_BYTES)
-            .max_cached_files(Some(config::TABLE_FILES_OPEN_MAX))
-            .worker_threads(config::WORKER_THREADS)
-            .open()
-            .map_err(engine_text)?;
+        let database = open_database(dir, config::TABLE_FILES_OPEN_MAX)?;
         let engine = Self {
             segments: RwLock::new(Segment::all(&database)?),
             database,
