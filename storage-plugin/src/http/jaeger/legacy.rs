@@ -15,12 +15,12 @@ use kausal_trace::TraceId;
 use opentelemetry_proto::tonic::trace::v1::TracesData;
 use serde_json::{Value, json};
 
-use super::RESULTS_MAX;
 use super::collect::{ANSWER_BYTES_MAX, Collected, collect};
 use super::envelope::{Envelope, Failure, Layout, encoded, list, refusal, refused};
 use super::id::trace_id;
 use super::parameters::{Parameters, missing};
 use super::ui_json::{UiTrace, ui_traces};
+use super::{Given, RESULTS_MAX, Source, operations_of};
 use crate::doors::Doors;
 use crate::error::ReadError;
 use crate::http::api::now;
@@ -29,9 +29,6 @@ use crate::traces::{Operation, Traces};
 
 /// Largest file that is translated: more spans than Jaeger's UI can draw.
 const UPLOAD_BYTES_MAX: usize = 16 << 20;
-
-type Source = State<Doors<dyn Traces>>;
-type Given = Query<Vec<(String, String)>>;
 
 pub(super) fn router() -> Router<Doors<dyn Traces>> {
     Router::new()
@@ -51,16 +48,6 @@ pub(super) fn router() -> Router<Doors<dyn Traces>> {
 
 async fn services(State(doors): Source) -> Response {
     list(doors.read("services", <dyn Traces>::services).await)
-}
-
-async fn operations_of(
-    doors: &Doors<dyn Traces>,
-    service: String,
-    span_kind: String,
-) -> Result<Vec<Operation>, ReadError> {
-    let read =
-        move |traces: &dyn Traces, stop: &Stop| traces.operations(&service, &span_kind, stop);
-    doors.read("operations", read).await
 }
 
 async fn operation_names(State(doors): Source, Path(service): Path<String>) -> Response {

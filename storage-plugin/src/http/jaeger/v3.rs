@@ -16,14 +16,12 @@ use super::collect::{ANSWER_BYTES_MAX, collect};
 use super::id::trace_id;
 use super::otlp_json::OtlpJson;
 use super::parameters::{Parameters, missing};
+use super::{Given, Source, operations_of};
 use crate::doors::Doors;
 use crate::error::ReadError;
 use crate::http::{json_body, json_bytes, status};
 use crate::stop::Stop;
 use crate::traces::{Dependency, Operation, ServiceCount, TraceSummary, Traces};
-
-type Source = State<Doors<dyn Traces>>;
-type Given = Query<Vec<(String, String)>>;
 
 pub(super) fn router() -> Router<Doors<dyn Traces>> {
     Router::new()
@@ -47,8 +45,7 @@ async fn operations(State(doors): Source, Query(given): Given) -> Response {
         return refusal(&missing("service"));
     };
     let kind = given.text(&["spanKind", "span_kind"]).unwrap_or_default().to_owned();
-    let read = move |traces: &dyn Traces, stop: &Stop| traces.operations(&service, &kind, stop);
-    let found = doors.read("operations", read).await;
+    let found = operations_of(&doors, service, kind).await;
     answer(
         found.map(|found| json!({"operations": found.iter().map(operation).collect::<Vec<_>>()})),
     )
